@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.c - mapping and reading files. */
+#include "core/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// open a regular file and tell its size
+static int open_regular(int *fd, size_t *size, const char *path, pi0_error *err)
+{
+    struct stat st;
+    const int f = open(path, O_RDONLY | O_CLOEXEC);
+    if (f < 0) return pi0_fail_errno(err, PI0_EIO, "%s: cannot open", path);
+    if (fstat(f, &st)) {
+        pi0_fail_errno(err, PI0_EIO, "%s: cannot stat", path);
+        close(f);
+        return PI0_EIO;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        close(f);
+        return pi0_fail(err, PI0_EIO, "%s: not a regular file", path);
+    }
+    *fd = f;
+    *size = (size_t)st.st_size;
+    return PI0_OK;
+}
+
+int pi0_file_map(file_map *map, const char *path, pi0_error *err)
+{
+    int fd;
+    size_t size;
+    const int status = open_regular(&fd, &size, path, err);
+    if (status) return status;
+    void *p = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    if (p == MAP_FAILED) {
+        pi0_fail_errno(err, PI0_EIO, "%s: cannot map %zu bytes", path, size);
+        close(fd);
+        return PI0_EIO;
+    }
+    close(fd);
+    *map = (file_map){ p, size };
+    return PI0_OK;
+}
+
+void pi0_file_unmap(file_map *map)
+{
+    if (map->data) munmap((void *)(uintptr_t)map->data, map->size);
+    *map = (file_map){ NULL, 0 };
+}
+
+// read exactly size bytes; a file that shrinks meanwhile is an error
+static int read_all(int fd, char *to, size_t size, const char *path, pi0_error *err)
+{
+    for (size_t at = 0; at < size;) {
+        const ssize_t n = read(fd, to + at, size - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return pi0_fail_errno(err, PI0_EIO, "%s: cannot read", path);
+        if (n == 0)
+            return pi0_fail(err, PI0_EIO, "%s: ends after %zu of %zu bytes", path, at, size);
+        at += (size_t)n;
+    }
+    return PI0_OK;
+}
+
+int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0_error *err)
+{
+    int fd;
+    size_t n;
+    int status = open_regular(&fd, &n, path, err);
+    if (status) return status;
+    char *p = NULL;
+    if (n > limit)
+        status = pi0_fail(err, PI0_EFORMAT, "%s: %zu bytes, more than the %zu that are allowed",
+                          path, n, limit);
+    else if (!(p = malloc(n + 1)))
+        status = pi0_fail(err, PI0_ENOMEM, "%s: no memory for %zu bytes", path, n);
+    else
+        status = read_all(fd, p, n, path, err);
+    close(fd);
+    if (status) {
+        free(p);
+        return status;
+    }
+    p[n] = 0;
+    *data = p;
+    *size = n;
+    return PI0_OK;
+}
+
+bool pi0_file_exists(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+bool pi0_is_directory(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+char *pi0_path_join(const char *dir, const char *name)
+{
+    const size_t nd = strlen(dir), size = nd + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path) snprintf(path, size, "%s%s%s", dir, nd && dir[nd - 1] == '/' ? "" : "/", name);
+    return path;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.h - files as the library reads them: mapped whole, or read whole when small. */
+#ifndef PI0_FILE_H
+#define PI0_FILE_H
+#include "core/error.h"
+#include <stdbool.h>
+
+typedef struct file_map {
+    const unsigned char *data; // NULL where size is 0
+    size_t size;
+} file_map;
+
+// map a regular file read-only; PI0_EIO
+int pi0_file_map(file_map *map, const char *path, pi0_error *err);
+void pi0_file_unmap(file_map *map);
+
+// read a small file into *data (malloc'd, a NUL behind the last byte); more than `limit` bytes is
+// an error. PI0_EIO, PI0_ENOMEM, PI0_EFORMAT (too large)
+int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0_error *err);
+
+bool pi0_file_exists(const char *path); // a regular file
+bool pi0_is_directory(const char *path);
+
+// "dir/name" into a malloc'd string; NULL when out of memory
+char *pi0_path_join(const char *dir, const char *name);
+#endif

@@ -11,20 +11,20 @@
 enum checkpoint_layout { LAYOUT_OPENPI, LAYOUT_LEROBOT };
 
 typedef struct checkpoint_config {
-    enum checkpoint_layout layout; // LeRobot's if config.json has a "type", else openpi's
-    bool found;                    // there is a config.json
-    int pi05;                      // 1, 0; -1: the config does not say (openpi's never does)
-    int horizon;                   // openpi action_horizon, LeRobot chunk_size; 0: not said
-    int action_dim;                // openpi action_dim, LeRobot max_action_dim; 0: not said
-    int state_dim;                 // LeRobot max_state_dim; 0: not said
-    int num_steps;                 // LeRobot num_inference_steps; 0: not said
-    int max_tokens;                // LeRobot tokenizer_max_length; 0: not said
-    char vlm_variant[CONFIG_NAME_SIZE];    // paligemma_variant; "" where not said
+    enum checkpoint_layout layout;      // LeRobot's if config.json has a "type", else openpi's
+    bool found;                         // there is a config.json
+    int pi05;                           // 1, 0; -1: the config does not say (openpi's never does)
+    int horizon;                        // openpi action_horizon, LeRobot chunk_size; 0: not said
+    int action_dim;                     // openpi action_dim, LeRobot max_action_dim; 0: not said
+    int state_dim;                      // LeRobot max_state_dim; 0: not said
+    int num_steps;                      // LeRobot num_inference_steps; 0: not said
+    int max_tokens;                     // LeRobot tokenizer_max_length; 0: not said
+    char vlm_variant[CONFIG_NAME_SIZE]; // paligemma_variant; "" where not said
     char expert_variant[CONFIG_NAME_SIZE]; // action_expert_variant
     int image_size;                        // LeRobot image_resolution, square; 0: not said
     int n_cameras;                         // 0: not said; empty cameras of LeRobot left out
     char camera[CONFIG_MAX_CAMERAS][CONFIG_NAME_SIZE]; // in the network's order
-    char warning[512];                     // "" or one that the user should see
+    char warning[512];                                 // "" or one that the user should see
 } checkpoint_config;
 
 /* Read dir/config.json; without one: found = false, openpi's layout, nothing said, PI0_OK.

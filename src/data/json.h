@@ -17,6 +17,9 @@ int pi0_json_read(json_t **root, const char *path, pi0_error *err);
 // "an object", "a string" …, "missing" for NULL: what was found, for messages
 const char *pi0_json_kind(const json_t *value);
 
+// bytes of a key or name that a message has room for: at most 200, never part of a character
+int pi0_json_clip(const char *text, size_t length);
+
 // an optional integer in [min, max]: missing or null leaves *value as it is
 int pi0_json_int(const json_t *object, const char *key, int min, int max, int *value,
                  const char *name, pi0_error *err);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expect.h - cmocka with what it needs, and what tests of errors have in common. */
+#ifndef TEST_EXPECT_H
+#define TEST_EXPECT_H
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "pi0.h"
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+// a status, the code in the error, and a text that the message must contain
+static inline void expect_error(int status, int expected, const pi0_error *err, const char *text)
+{
+    if (status != expected || err->code != expected)
+        fail_msg("%s (error: %s), expected %s: %s", pi0_status_name(status),
+                 pi0_status_name(err->code), pi0_status_name(expected), err->message);
+    if (!strstr(err->message, text)) fail_msg("no '%s' in: %s", text, err->message);
+}
+
+// PI0_OK; otherwise the message is shown
+static inline void expect_ok(int status, const pi0_error *err)
+{
+    if (status) fail_msg("%s: %s", pi0_status_name(status), err->message);
+}
+#endif

@@ -243,7 +243,8 @@ typedef struct pi0_timing {
 PI0_API void pi0_session_timing(const pi0_session *session, pi0_timing *timing);
 
 /* Called with each stage's output as [rows][cols] f32, which lives for the call only. Names:
- * vision.<image>.embeddings, vision.<image>.L<nn>, vision.<image>.tokens, prefix.embeddings,
+ * vision.<image>.embeddings, vision.<image>.L<nn>.attention (x after the attention's residual),
+ * vision.<image>.L<nn>, vision.<image>.tokens, prefix.embeddings,
  * prefix.L<nn>.k, prefix.L<nn>.v, prefix.L<nn>.out, suffix.cond, suffix.embeddings,
  * suffix.state (pi0), step<k>.x, step<k>.v, step<k>.expert.L<nn>, actions. A tap looks and changes
  * nothing; it slows inference down. NULL takes it away. PI0_ENOMEM. */

@@ -95,8 +95,9 @@ int pi0_siglip_run(run *r, int n_images, dtype pixel_type)
     tap_images(r, x, n_images, "embeddings", -1);
     for (int i = 0; i < r->net->sizes.v_layers && !(stop = run_canceled(r)); i++) {
         siglip_attention(r, &v->layer[i], x, n_images);
+        tap_images(r, x, n_images, ".attention", i);
         siglip_mlp(r, &v->layer[i], x);
-        tap_images(r, x, n_images, NULL, i);
+        tap_images(r, x, n_images, "", i);
     }
     layernorm(b, h, x, v->post_scale, v->post_shift);
     linear(b, tokens, h, &v->projector, ACT_NONE);

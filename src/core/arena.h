@@ -3,7 +3,7 @@
  * layout code first sizes the block and then fills it. */
 #ifndef PI0_ARENA_H
 #define PI0_ARENA_H
-#include "mat.h"
+#include "core/mat.h"
 
 #define ARENA_ALIGN 64
 

@@ -3,7 +3,7 @@
  * Host code outside the backends may do arithmetic on `p`, but never look behind it. */
 #ifndef PI0_MAT_H
 #define PI0_MAT_H
-#include "dtype.h"
+#include "core/dtype.h"
 #include <assert.h>
 #include <stdbool.h>
 

@@ -50,7 +50,7 @@ static void tap_images(run *r, mat x, int n_images, const char *what, int layer)
         if (layer < 0)
             pi0_tap(r, own, "vision.%d.%s", i, what);
         else
-            pi0_tap(r, own, "vision.%d.L%02d", i, layer);
+            pi0_tap(r, own, "vision.%d.L%02d%s", i, layer, what);
     }
 }
 

@@ -9,7 +9,7 @@
 #define BOUND_OPENPI 1e-5
 #define BOUND_LEROBOT 5e-6
 
-static difference run_case(const network_case *c, const char *backend, bool other_grid)
+static difference run_case(const network_case *c, const char *flow, bool other_grid)
 {
     pi0_error err;
     pi0_options opt;
@@ -18,7 +18,7 @@ static difference run_case(const network_case *c, const char *backend, bool othe
     const size_t n = (size_t)c->horizon * 32;
     float *actions = malloc(n * sizeof *actions);
     pi0_default_options(&opt);
-    opt.backend = backend;
+    opt.backend = flow;
     must(pi0_load(&m, c->dir, &opt, &err), &err);
     if (other_grid) m->limits.grid = m->limits.grid == TIME_OPENPI ? TIME_LEROBOT : TIME_OPENPI;
     must(pi0_session_create(&s, m, &opt, &err), &err);

@@ -262,7 +262,7 @@ static void wrong_pictures(wrong *w)
     expect_wrong(w, &in, noise, n, "\"cam_high\" is not one of this model's: base_0_rgb");
     in.n_images = 1;
     image[0].width = 0;
-    expect_wrong(w, &in, noise, n, "0x224");
+    expect_wrong(w, &in, noise, n, "0 x 224");
     image[0] = good.images[0];
     image[0].rgb = NULL;
     expect_wrong(w, &in, noise, n, "NULL");

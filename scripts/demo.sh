@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# demo.sh [PI0 [OUT]] - a picture and a sentence through the small policy that ships here: what it
+# is, the actions that it plans, a drawing of them; and how the backends compare. OUT: a folder.
+set -e
+cd "$(dirname "$0")/.."
+pi0=${1:-build/release/pi0}
+out=${2:-$PWD/out}
+[ -x "$pi0" ] || { echo "demo: $pi0 is not there; build it with: make build" >&2; exit 1; }
+mkdir -p "$out"
+
+picture=demo/images/scene1.png
+sentence="put the red block in the bowl"
+state=1.513794,0.580964,-0.523067 # of the hand in that picture: demo/images/scenes.txt
+
+echo "== the policy =="
+"$pi0" inspect demo/place
+
+echo
+echo "== it sees $picture and is told: $sentence =="
+"$pi0" infer --model demo/place --image "observation.images.top=$picture" --state "$state" \
+    --prompt "$sentence" --columns 3 --plot "$out/demo.svg"
+
+cat <<TEXT
+
+Each row is one step of the plan. Columns 0 and 1 are where the hand shall be (to the right, and
+downwards), column 2 is the gripper (low: open, high: closed), in standard deviations of the data it
+was trained on. The hand goes left and up to the red block, closes on it, carries it to the bowl at
+the top and opens: compare the picture, $picture.
+TEXT
+
+# where there is an accelerated backend: the same beside the plain one
+if "$pi0" inspect demo/place --json | grep -q '"backend":"cpu"'; then
+    echo
+    echo "== accelerated beside reference, same picture, same noise =="
+    "$pi0" infer --model demo/place --image "observation.images.top=$picture" --state "$state" \
+        --prompt "$sentence" --compare reference --out "$out/demo.npy"
+fi
+echo
+echo "Two more pictures, and what the hand's state is in them: demo/images/scenes.txt"
+echo "The plan as a drawing: $out/demo.svg"

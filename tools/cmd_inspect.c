@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_inspect.c - pi0 inspect: what a checkpoint is, and what running it takes. */
+#include "commands.h"
+#include "fail.h"
+#include "runner.h"
+#include <jansson.h>
+#include <stdio.h>
+
+typedef struct inspect_args {
+    run_options run;
+    int views, tokens;
+    bool json;
+} inspect_args;
+
+#define FIELD(name) offsetof(inspect_args, name)
+static const option options[] = {
+    { "views", "N", OPTION_INT, FIELD(views),
+      "cameras of the chunk whose work is counted. Default: all", 1, 64, NULL },
+    { "tokens", "N", OPTION_INT, FIELD(tokens),
+      "prompt tokens of that chunk. Default: as many as the model takes", 1, 65536, NULL },
+    { "json", NULL, OPTION_FLAG, FIELD(json), "one JSON object on stdout", 0, 0, NULL },
+};
+
+// what is shown
+typedef struct inspection {
+    runner r;
+    notices w;
+    int views, tokens; // of the plan
+    pi0_plan plan;
+    bool planned; // else `reason` says why not
+    pi0_error reason;
+} inspection;
+
+/* ---- for people ---- */
+
+static void print_stack(const char *name, const pi0_stack_info *s)
+{
+    printf("  %-13s %d layers, width %d, mlp %d, %d heads of %d\n", name, s->layers, s->width,
+           s->mlp, s->heads, s->head_dim);
+}
+
+static void print_bytes(const char *name, double bytes)
+{
+    if (bytes < 1e6)
+        printf("  %-13s %.1f kB\n", name, bytes * 1e-3);
+    else if (bytes < 1e9)
+        printf("  %-13s %.1f MB\n", name, bytes * 1e-6);
+    else
+        printf("  %-13s %.2f GB\n", name, bytes * 1e-9);
+}
+
+static void print_model(const char *dir, const inspection *x)
+{
+    const pi0_info *i = &x->r.info;
+    printf("%s: %s, %s layout\n", dir, i->pi05 ? "pi0.5" : "pi0", i->layout);
+    printf("  %-13s %d:", "tensors", i->n_tensors);
+    if (i->n_f32) printf(" %d F32", i->n_f32);
+    if (i->n_bf16) printf(" %d BF16", i->n_bf16);
+    if (i->n_f16) printf(" %d F16", i->n_f16);
+    printf("\n  %-13s %.3f million, used by the network\n", "parameters",
+           (double)i->parameters * 1e-6);
+    print_stack("vision", &i->vision);
+    print_stack("language", &i->language);
+    print_stack("expert", &i->expert);
+    printf("  %-13s %d tokens at most, of %d\n", "prompt", i->max_tokens, i->vocabulary);
+    if (i->state_dim)
+        printf("  %-13s up to %d values\n", "state", i->state_dim);
+    else
+        printf("  %-13s in the prompt\n", "state");
+    if (i->horizon)
+        printf("  %-13s %d rows x %d", "action chunk", i->horizon, i->action_dim);
+    else
+        printf("  %-13s rows not known (--horizon N), %d columns", "action chunk", i->action_dim);
+    printf(", %d steps, time grid of %s\n", i->num_steps, i->time_grid);
+    for (int c = 0; c < i->n_cameras; c++)
+        printf("  %-13s %s\n", c ? "" : "cameras", pi0_model_camera(x->r.model, c));
+    printf("  %-13s %dx%d pixels, %d tokens\n", "a picture", i->image_size, i->image_size,
+           i->image_tokens);
+}
+
+static void print_cost(const char *name, const pi0_cost *c)
+{
+    printf("  %-13s %10d %14.3f %14.1f\n", name, c->calls, c->flop * 1e-9, c->weight_bytes * 1e-6);
+}
+
+static void print_work(const inspection *x)
+{
+    const pi0_info *i = &x->r.info;
+    const pi0_plan *p = &x->plan;
+    printf("on this machine: backend %s, instruction set %s, precision %s\n", i->backend, i->isa,
+           i->precision);
+    print_bytes("file, mapped", (double)i->mapped_bytes);
+    print_bytes("packed copy", (double)i->packed_bytes);
+    if (!x->planned) {
+        printf("  %-13s not known: %s\n", "session", x->reason.message);
+        return;
+    }
+    print_bytes("session", (double)p->session_bytes);
+    printf("work of a chunk with %d camera%s and %d prompt tokens:\n", x->views,
+           x->views == 1 ? "" : "s", x->tokens);
+    printf("  %-13s %10s %14s %14s\n", "", "operations", "GFLOP", "weights, MB");
+    print_cost("vision", &p->vision);
+    print_cost("prefix", &p->prefix);
+    print_cost("one step", &p->step);
+    print_cost("all", &p->total);
+}
+
+/* ---- for programs ---- */
+
+static json_t *stack_json(const pi0_stack_info *s)
+{
+    return json_pack("{s:i, s:i, s:i, s:i, s:i}", "layers", s->layers, "width", s->width, "mlp",
+                     s->mlp, "heads", s->heads, "head_dim", s->head_dim);
+}
+
+static json_t *cost_json(const pi0_cost *c)
+{
+    return json_pack("{s:i, s:f, s:f}", "operations", c->calls, "flop", c->flop, "weight_bytes",
+                     c->weight_bytes);
+}
+
+static json_t *plan_json(const inspection *x)
+{
+    const pi0_plan *p = &x->plan;
+    if (!x->planned) return json_null();
+    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:i}", "views", x->views, "tokens",
+                     x->tokens, "vision", cost_json(&p->vision), "prefix", cost_json(&p->prefix),
+                     "step", cost_json(&p->step), "total", cost_json(&p->total), "session_bytes",
+                     (json_int_t)p->session_bytes, "puts", p->puts, "gets", p->gets);
+}
+
+// "?" instead of what is not UTF-8
+static json_t *text_json(const char *text)
+{
+    json_t *s = json_string(text);
+    return s ? s : json_string("?");
+}
+
+static json_t *model_json(const char *dir, const inspection *x)
+{
+    const pi0_info *i = &x->r.info;
+    json_t *cameras = json_array(), *warnings = json_array();
+    for (int c = 0; c < i->n_cameras; c++)
+        json_array_append_new(cameras, text_json(pi0_model_camera(x->r.model, c)));
+    for (int k = 0; k < x->w.n; k++) json_array_append_new(warnings, text_json(x->w.text[k]));
+    json_t *root = json_pack(
+        "{s:o, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o}",
+        "checkpoint", text_json(dir), "model", i->pi05 ? "pi0.5" : "pi0", "layout", i->layout,
+        "time_grid", i->time_grid, "horizon", i->horizon, "action_dim", i->action_dim, "state_dim",
+        i->state_dim, "steps", i->num_steps, "image_size", i->image_size, "image_tokens",
+        i->image_tokens, "max_tokens", i->max_tokens, "vocabulary", i->vocabulary, "cameras",
+        cameras, "vision", stack_json(&i->vision), "language", stack_json(&i->language), "expert",
+        stack_json(&i->expert));
+    if (!root) return NULL;
+    json_t *tensors = json_pack("{s:i, s:i, s:i, s:i}", "all", i->n_tensors, "F32", i->n_f32,
+                                "BF16", i->n_bf16, "F16", i->n_f16);
+    json_object_set_new(root, "tensors", tensors);
+    json_t *machine =
+        json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o}", "parameters",
+                  (json_int_t)i->parameters, "mapped_bytes", (json_int_t)i->mapped_bytes,
+                  "packed_bytes", (json_int_t)i->packed_bytes, "backend", i->backend, "isa", i->isa,
+                  "precision", i->precision, "work", plan_json(x), "warnings", warnings);
+    json_object_update(root, machine);
+    json_decref(machine);
+    return root;
+}
+
+static int print_json(const char *dir, const inspection *x, pi0_error *err)
+{
+    json_t *root = model_json(dir, x);
+    const int bad = !root || json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    json_decref(root);
+    if (bad) return pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
+    printf("\n");
+    return PI0_OK;
+}
+
+/* ---- run ---- */
+
+static int load_and_plan(inspection *x, const inspect_args *a, pi0_error *err)
+{
+    const int status = pi0_runner_load(&x->r, &a->run, NULL, &x->w, err);
+    if (status) return status;
+    const pi0_info *i = &x->r.info;
+    x->views = a->views ? a->views : i->n_cameras;
+    x->tokens = a->tokens ? a->tokens : i->max_tokens;
+    // a plan is for the session that these options would make
+    pi0_options opt = x->r.opt;
+    const int planned = pi0_model_plan(x->r.model, &opt, x->views, x->tokens, &x->plan, &x->reason);
+    x->planned = !planned;
+    // without a horizon there is still something to show; wrong numbers are an error
+    if (planned && (i->horizon || a->views || a->tokens)) {
+        *err = x->reason;
+        return planned;
+    }
+    return PI0_OK;
+}
+
+static int inspect(const inspect_args *a)
+{
+    inspection x = { .planned = false };
+    pi0_error err;
+    int status = load_and_plan(&x, a, &err);
+    if (!status && a->json) {
+        status = print_json(a->run.model, &x, &err);
+    } else if (!status) {
+        print_model(a->run.model, &x);
+        print_work(&x);
+    }
+    const int code = status ? pi0_report(status, &err) : STATUS_OK;
+    pi0_runner_free(&x.r);
+    pi0_notices_free(&x.w);
+    return code;
+}
+
+static int run(const command *self, int argc, char **argv)
+{
+    inspect_args a = { .run = RUN_OPTIONS_DEFAULT };
+    const option_group groups[] = { OPTION_GROUP("Options", options, &a),
+                                    pi0_run_options_group(&a.run) };
+    arguments rest;
+    const enum options_result r = pi0_options_parse(self, groups, 2, 1, &rest, argc, argv);
+    if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
+    if (rest.n && a.run.model)
+        return pi0_usage_error(self, "two checkpoints: %s and --model %s", rest.item[0],
+                               a.run.model);
+    if (rest.n) a.run.model = rest.item[0];
+    const int status = pi0_run_options_check(self, &a.run);
+    return status ? status : inspect(&a);
+}
+
+const command pi0_command_inspect = {
+    "inspect",
+    "what a checkpoint is, and what running it takes",
+    "[options] DIR",
+    "Loads the checkpoint and tells: which model and layout, sizes of its three stacks, cameras,\n"
+    "tensors and their types, memory, what was chosen for this machine, and the work of one\n"
+    "action chunk, counted by running the model on a backend that computes nothing.",
+    "pi0 inspect demo/place\n"
+    "pi0 inspect --views 2 --tokens 16 --json checkpoints/pi0_base\n",
+    run,
+};

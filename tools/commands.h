@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.h - the subcommands, one file cmd_<name>.c each. */
+#ifndef PI0_TOOLS_COMMANDS_H
+#define PI0_TOOLS_COMMANDS_H
+#include "options.h"
+
+extern const command pi0_command_infer, pi0_command_inspect, pi0_command_synth;
+#endif

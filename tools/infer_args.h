@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* infer_args.h - what `pi0 infer` was asked for, and its inputs read from files and arguments. */
+#ifndef PI0_TOOLS_INFER_ARGS_H
+#define PI0_TOOLS_INFER_ARGS_H
+#include "image_file.h"
+#include "raw_file.h"
+#include "run_options.h"
+
+typedef struct infer_args {
+    run_options run;
+    // inputs
+    const char *raw, *state, *prompt, *noise;
+    option_list images; // CAMERA=FILE
+    // results
+    const char *out, *plot, *compare;
+    int columns; // of table and picture; 0: all
+    bool json;
+} infer_args;
+
+typedef struct infer_inputs {
+    pi0_inputs in; // points into what is below
+    pi0_image *images;
+    image_file *files; // decoded pictures
+    char **cameras;
+    int n_files;
+    double state[RAW_MAX_STATE];
+    raw_file raw;
+    float *noise; // [noise_rows][noise_cols], NULL: to be drawn
+    int noise_rows, noise_cols;
+    const char *noise_name; // for messages
+} infer_inputs;
+
+// the arguments fit together: STATUS_OK, or a message was printed
+int pi0_infer_args_check(const command *c, const infer_args *a);
+
+// read all that is asked for; on failure nothing is left. PI0_OK or an error of the library's kind
+int pi0_infer_inputs_read(infer_inputs *x, const infer_args *a, notices *w, pi0_error *err);
+void pi0_infer_inputs_free(infer_inputs *x);
+
+/* The horizon of the session from the model's (0: not known) and the noise's rows, and whether the
+ * noise fits. PI0_EINVAL */
+int pi0_infer_horizon(int *horizon, const infer_inputs *x, const pi0_info *info, pi0_error *err);
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_options.c - the options of every subcommand that runs the network. */
+#include "run_options.h"
+
+#define FIELD(name) offsetof(run_options, name)
+
+const option pi0_run_options_table[RUN_OPTIONS_COUNT] = {
+    { "model", "DIR", OPTION_TEXT, FIELD(model),
+      "checkpoint as it was downloaded: a folder with model.safetensors\n"
+      "(or its shards and their index), openpi's or LeRobot's",
+      0, 0, NULL },
+    { "tokenizer", "FILE", OPTION_TEXT, FIELD(tokenizer),
+      "SentencePiece model, or a folder with tokenizer.model; needed for\n"
+      "a sentence. Default: tokenizer.model in the checkpoint's folder",
+      0, 0, NULL },
+    { "config", "NAME", OPTION_TEXT, FIELD(config),
+      "robot configuration; this version knows none: inputs and results\n"
+      "are the network's own, normalised",
+      0, 0, NULL },
+    { "horizon", "N", OPTION_INT, FIELD(horizon),
+      "rows of an action chunk, 1 to 4096. Default: what the checkpoint's\n"
+      "config.json says",
+      1, 4096, NULL },
+    { "steps", "N", OPTION_INT, FIELD(steps),
+      "denoising steps, 1 to 1024. Default: what the checkpoint says, else 10", 1, 1024, NULL },
+    { "seed", "N", OPTION_SEED, FIELD(seed),
+      "of the noise a chunk starts from; the same seed gives the same\n"
+      "noise on every machine. Default: 0",
+      0, 0, NULL },
+    { "backend", "NAME", OPTION_CHOICE, FIELD(backend),
+      "what computes: cpu (accelerated), reference (plain C, f32, slow),\n"
+      "auto (the fastest there is; what it chose is reported). Default: auto",
+      0, 0, "auto|cpu|reference" },
+    { "precision", "NAME", OPTION_CHOICE, FIELD(precision),
+      "what the big matrix products read: bf16, f32, auto. Default: auto", 0, 0, "auto|bf16|f32" },
+    { "threads", "N", OPTION_INT, FIELD(threads),
+      "1 to 1024. Default: one for each physical core that this process may\n"
+      "run on. The result is the same for any number",
+      1, 1024, NULL },
+    { "cpu-mask", "NAME", OPTION_CHOICE, FIELD(cpu_mask),
+      "highest instruction set that the cpu backend may use: c, avx2,\n"
+      "avx512, avx512bf16. Default: all that this processor has",
+      0, 0, "c|avx2|avx512|avx512bf16" },
+};
+
+option_group pi0_run_options_group(run_options *r)
+{
+    return (option_group){ "Options of every command that runs the network", pi0_run_options_table,
+                           RUN_OPTIONS_COUNT, r };
+}
+
+int pi0_run_options_check(const command *c, const run_options *r)
+{
+    if (!r->model) return pi0_usage_error(c, "which checkpoint? Give --model DIR");
+    if (r->config)
+        return pi0_usage_error(c,
+                               "--config %s: named robot configurations are not supported by this "
+                               "version; give inputs that are already normalised, without --config",
+                               r->config);
+    return STATUS_OK;
+}
+
+void pi0_run_options_library(pi0_options *opt, const run_options *r)
+{
+    pi0_default_options(opt);
+    opt->backend = r->backend;
+    opt->precision = r->precision;
+    opt->cpu_mask = r->cpu_mask;
+    opt->tokenizer = r->tokenizer;
+    opt->n_threads = r->threads;
+    opt->num_steps = r->steps;
+    opt->horizon = r->horizon;
+    opt->seed = r->seed.value;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_options.h - the options that every subcommand that runs the network has, and what they mean:
+ * one table, so that they mean the same everywhere. */
+#ifndef PI0_TOOLS_RUN_OPTIONS_H
+#define PI0_TOOLS_RUN_OPTIONS_H
+#include "options.h"
+#include "pi0.h"
+
+typedef struct run_options {
+    const char *model, *tokenizer, *config, *backend, *precision, *cpu_mask;
+    int horizon, steps, threads;
+    option_seed seed;
+} run_options;
+
+#define RUN_OPTIONS_COUNT 10
+extern const option pi0_run_options_table[RUN_OPTIONS_COUNT];
+
+// the group of a subcommand's options that fills *r
+option_group pi0_run_options_group(run_options *r);
+
+// what they are when not given
+#define RUN_OPTIONS_DEFAULT                    \
+    {                                          \
+        .backend = "auto", .precision = "auto" \
+    }
+
+// STATUS_OK, or a message was printed and the status to exit with
+int pi0_run_options_check(const command *c, const run_options *r);
+
+// fill opt; its strings are r's
+void pi0_run_options_library(pi0_options *opt, const run_options *r);
+#endif

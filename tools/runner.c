@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runner.c - loading, running and freeing a model for a subcommand. */
+#include "runner.h"
+#include <stdio.h>
+
+int pi0_runner_load(runner *r, const run_options *options, const char *backend, notices *w,
+                    pi0_error *err)
+{
+    char what[300];
+    *r = (runner){ .model = NULL };
+    pi0_run_options_library(&r->opt, options);
+    if (backend) r->opt.backend = backend;
+    r->opt.log = pi0_notice_log;
+    r->opt.log_user = w;
+
+    snprintf(what, sizeof what, "loading %s", options->model);
+    const double start = pi0_seconds();
+    progress *line = pi0_progress_start(what);
+    const int status = pi0_load(&r->model, options->model, &r->opt, err);
+    pi0_progress_stop(line);
+    if (status) return status;
+    r->load_ms = 1e3 * (pi0_seconds() - start);
+    pi0_model_info(r->model, &r->info);
+    for (int i = 0; i < r->info.n_warnings; i++)
+        pi0_notice(w, "%s", pi0_model_warning(r->model, i));
+    return PI0_OK;
+}
+
+int pi0_runner_session(runner *r, int horizon, pi0_error *err)
+{
+    // one that was asked for stays, so that the library sees a contradiction
+    if (!r->opt.horizon) r->opt.horizon = horizon;
+    progress *line = pi0_progress_start("preparing");
+    const int status = pi0_session_create(&r->session, r->model, &r->opt, err);
+    pi0_progress_stop(line);
+    if (!status) pi0_session_get_info(r->session, &r->made);
+    return status;
+}
+
+int pi0_runner_infer(runner *r, const pi0_inputs *in, const float *noise, float *actions,
+                     size_t n_actions, pi0_error *err)
+{
+    char what[64];
+    snprintf(what, sizeof what, "running (%s)", r->info.backend);
+    progress *line = pi0_progress_start(what);
+    pi0_interrupt_session(r->session);
+    int status = pi0_infer(r->session, in, noise, actions, n_actions, err);
+    pi0_interrupt_session(NULL);
+    pi0_progress_stop(line);
+    // one that came before the call began, or after its last layer
+    if (!status && pi0_interrupted()) status = PI0_ECANCELED;
+    pi0_session_timing(r->session, &r->timing);
+    return status;
+}
+
+void pi0_runner_free(runner *r)
+{
+    pi0_session_free(r->session);
+    pi0_free(r->model);
+    r->session = NULL;
+    r->model = NULL;
+}

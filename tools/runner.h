@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runner.h - a loaded model and a session of it, as the command runs them: warnings printed,
+ * progress shown, Ctrl-C obeyed. */
+#ifndef PI0_TOOLS_RUNNER_H
+#define PI0_TOOLS_RUNNER_H
+#include "run_options.h"
+#include "terminal.h"
+
+typedef struct runner {
+    pi0_model *model;
+    pi0_session *session;
+    pi0_options opt;
+    pi0_info info;         // of the model
+    pi0_session_info made; // of the session
+    pi0_timing timing;     // of the last inference
+    double load_ms;
+} runner;
+
+// load the model that the options name; backend NULL: the options'. Status of the library
+int pi0_runner_load(runner *r, const run_options *options, const char *backend, notices *w,
+                    pi0_error *err);
+// make the session; horizon: where no option asked for one; 0: the model's
+int pi0_runner_session(runner *r, int horizon, pi0_error *err);
+// one inference; PI0_ECANCELED after Ctrl-C
+int pi0_runner_infer(runner *r, const pi0_inputs *in, const float *noise, float *actions,
+                     size_t n_actions, pi0_error *err);
+void pi0_runner_free(runner *r);
+#endif

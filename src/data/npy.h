@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* npy.h - NumPy's .npy files, versions 1 to 3: f32 and f64 arrays read as f32, f32 and f64 written. */
+/* npy.h - NumPy's .npy files, versions 1 to 3: f32 and f64 are read as f32, both are written. */
 #ifndef PI0_NPY_H
 #define PI0_NPY_H
 #include "core/error.h"

@@ -4,7 +4,7 @@
 #define PI0_SPM_CHECK_H
 #include "core/error.h"
 
-/* PI0_EFORMAT: not framed as one, or without pieces. PI0_EUNSUPPORTED: it carries a table of
- * character replacements: Gemma's have none, and the library follows a damaged one anywhere. */
+/* PI0_EFORMAT: not framed as one, without pieces, or with a table of character replacements that
+ * leads out of itself, which the library would follow. */
 int pi0_spm_check(const void *data, size_t size, const char *path, pi0_error *err);
 #endif

@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include <stddef.h>
 
-// working memory that grows and is kept, so that a second picture of the same size allocates nothing
+// working memory that grows and is kept: a second picture of the same size allocates nothing
 typedef struct image_scratch {
     void *p;
     size_t size;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 enum prompt_format {
-    PROMPT_OPENPI,     // cleaned text, then "\n" encoded on its own
+    PROMPT_OPENPI,      // cleaned text, then "\n" encoded on its own
     PROMPT_LEROBOT_PI0, // the text as it is, "\n" appended if missing, encoded in one go
     PROMPT_PI05         // "Task: …, State: 1 2 3;\nAction: " (openpi and LeRobot alike)
 };

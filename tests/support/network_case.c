@@ -75,7 +75,9 @@ static void read_openpi(network_case *c)
         if (!*(const uint8_t *)tensor(c, name)->data) continue;
         snprintf(name, sizeof name, "taps.in.image.%s", camera[i]);
         c->camera[c->in.n_images] = i;
-        c->images[c->in.n_images++] = (pi0_image){ camera[i], tensor(c, name)->data, 224, 224, 0 };
+        c->images[c->in.n_images++] = (pi0_image){
+            .camera = camera[i], .rgb = tensor(c, name)->data, .width = 224, .height = 224
+        };
     }
     c->in.images = c->images;
     read_tokens(c, "taps.in.tokenized_prompt", "taps.in.tokenized_prompt_mask");

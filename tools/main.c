@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const command *const commands[] = { &pi0_command_infer, &pi0_command_inspect,
-                                           &pi0_command_synth };
+                                           &pi0_command_bench, &pi0_command_synth };
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
 
 static void print_help(FILE *to)
@@ -29,7 +29,7 @@ static int unknown_command(const char *word)
     const char *names[N_COMMANDS];
     for (int i = 0; i < N_COMMANDS; i++) names[i] = commands[i]->name;
     const char *what = word[0] == '-' ? "option" : "command", *nearest = NULL;
-    if (word[0] != '-') nearest = pi0_nearest(word, names, N_COMMANDS);
+    if (word[0] != '-') nearest = pi0_nearest_option(word, names, N_COMMANDS);
     fprintf(stderr, "pi0: unknown %s %s", what, word);
     if (nearest) fprintf(stderr, "; did you mean pi0 %s?", nearest);
     fprintf(stderr, "\nSee: pi0 --help\n");

@@ -53,6 +53,15 @@ void pi0_file_unmap(file_map *map)
     *map = (file_map){ NULL, 0 };
 }
 
+void pi0_file_forget(const file_map *map, size_t at, size_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t first = (at + page - 1) / page * page, last = (at + size) / page * page;
+    // a mapping that is read-only and private loses nothing: the pages are the file's
+    if (first < last)
+        madvise((void *)(uintptr_t)(map->data + first), last - first, MADV_DONTNEED);
+}
+
 // read exactly size bytes; a file that shrinks meanwhile is an error
 static int read_all(int fd, char *to, size_t size, const char *path, pi0_error *err)
 {

@@ -13,6 +13,8 @@ typedef struct file_map {
 // map a regular file read-only; PI0_EIO
 int pi0_file_map(file_map *map, const char *path, pi0_error *err);
 void pi0_file_unmap(file_map *map);
+// whole pages of bytes [at, at + size) leave this process's memory; they come back when read
+void pi0_file_forget(const file_map *map, size_t at, size_t size);
 
 // read a small file into *data (malloc'd, a NUL behind the last byte); more than `limit` bytes is
 // an error. PI0_EIO, PI0_ENOMEM, PI0_EFORMAT (too large)

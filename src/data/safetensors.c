@@ -267,6 +267,15 @@ void pi0_safetensors_close(safetensors *st)
     *st = (safetensors){ 0 };
 }
 
+void pi0_safetensors_forget(const safetensors *st, const void *data, size_t bytes)
+{
+    for (int i = 0; i < st->n_files; i++) {
+        const unsigned char *start = st->maps[i].data, *at = data;
+        if (!start || at < start || at + bytes > start + st->maps[i].size) continue;
+        pi0_file_forget(&st->maps[i], (size_t)(at - start), bytes);
+    }
+}
+
 const st_tensor *pi0_safetensors_find(const safetensors *st, const char *name)
 {
     const st_tensor key = { .name = name };

@@ -39,6 +39,10 @@ int pi0_safetensors_parse(safetensors *st, const void *data, size_t size, const 
 
 const st_tensor *pi0_safetensors_find(const safetensors *st, const char *name); // or NULL
 
+// the bytes at data (in one of the maps) will not be read again soon: their pages need not stay in
+// this process's memory; reading them again is correct, and reads the file
+void pi0_safetensors_forget(const safetensors *st, const void *data, size_t bytes);
+
 // "[3,14]" into text, always terminated; returns text
 const char *pi0_st_shape(char *text, size_t size, const st_tensor *t);
 #endif

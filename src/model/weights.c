@@ -39,6 +39,13 @@ static mat vector(loader *l, enum tensor_id id, int layer)
     return place(l, view(l, id, layer));
 }
 
+// a stored matrix that has been packed is not read again: the process need not hold both
+static void forget(const loader *l, const tensor_view *v)
+{
+    const ptrdiff_t values = (v->rows - 1) * v->row_stride + v->cols;
+    pi0_safetensors_forget(l->source->st, v->data, (size_t)values * dtype_size(v->type));
+}
+
 // finish a weight whose parts are set: sizes, then the backend's own form
 static void pack(loader *l, weight *w)
 {
@@ -47,7 +54,9 @@ static void pack(loader *l, weight *w)
     for (int i = 0; i < w->n_parts; i++) w->out += w->part[i].rows;
     const size_t bytes = l->b->ops->packed_size(l->b, w);
     w->packed = bytes ? arena_take(&l->a, bytes) : NULL;
-    if (w->packed) l->b->ops->pack(l->b, w);
+    if (!w->packed) return;
+    l->b->ops->pack(l->b, w);
+    for (int i = 0; i < w->n_parts; i++) forget(l, &w->part[i]);
 }
 
 #define NO_BIAS T_COUNT

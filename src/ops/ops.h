@@ -79,6 +79,10 @@ struct ops {
     void (*attention)(backend *b, mat y, mat q, mat k, mat v, int n_heads, float scale);
     // y += a * x; x may have fewer rows, which then repeat
     void (*axpy)(backend *b, mat y, float a, mat x);
+
+    // for benchmarks: multiply-adds of the big products' instruction on all threads, for some ten
+    // milliseconds or less; returns how many operations (2 each) they were. NULL: no such thing
+    double (*peak)(backend *b);
 };
 
 struct backend {

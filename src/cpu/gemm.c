@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gemm.c - the linear layers: which thread computes which tiles, in which order.
+ *
+ * A tile is a few rows of x times one panel of the packed weight. Tiles are numbered panel by
+ * panel and each thread takes a contiguous share. Within its share a thread goes through a few
+ * panels at a time, in blocks of k short enough that a panel's block stays in the second-level
+ * cache while all rows pass over it. While it works on one panel it fetches the next. */
+#include "cpu/gemm.h"
+#include <stdalign.h>
+
+#define MAX_STEPS 1152 // of a block of k: 288 KiB of the widest panel
+#define GROUP_PANELS 8 // panels whose unfinished sums are kept between blocks of k
+#define MAX_ROWS 6     // of any kernel's tile
+#define MAX_COLS 64    // of any kernel's panel
+#define BLOCK_TILES 32 // tiles whose rows are converted, or whose sums are kept, together
+#define LINE 64
+
+static size_t round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+static int ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+/* ---- the packed form: panel after panel, each part (or gate-and-up pair) on its own ---- */
+
+// columns of y that one panel gives
+static int panel_cols(const gemm_kernel *k, const weight *w)
+{
+    return w->kind == WEIGHT_GEGLU ? k->nr / 2 : k->nr;
+}
+
+static int part_panels(const gemm_kernel *k, const weight *w, int part)
+{
+    return ceil_div(w->part[part].rows, panel_cols(k, w));
+}
+
+static int count_panels(const gemm_kernel *k, const weight *w)
+{
+    if (w->kind == WEIGHT_GEGLU) return part_panels(k, w, 0);
+    int n = 0;
+    for (int i = 0; i < w->n_parts; i++) n += part_panels(k, w, i);
+    return n;
+}
+
+static int count_steps(const gemm_kernel *k, const weight *w)
+{
+    return ceil_div(w->in, k->k_step);
+}
+
+static size_t step_bytes(const gemm_kernel *k)
+{
+    return (size_t)k->nr * (size_t)k->k_step * dtype_size(k->type);
+}
+
+size_t pi0_gemm_packed_size(const gemm_kernel *k, const weight *w)
+{
+    return (size_t)count_panels(k, w) * (size_t)count_steps(k, w) * step_bytes(k);
+}
+
+// where a panel's columns are: in part `part` from column `col` on
+typedef struct panel_place {
+    int part, col;
+    int offset; // of the part's first column among all columns
+} panel_place;
+
+static panel_place place_of(const gemm_kernel *k, const weight *w, int panel)
+{
+    panel_place p = { 0, 0, 0 };
+    while (panel >= part_panels(k, w, p.part)) {
+        panel -= part_panels(k, w, p.part);
+        p.offset += w->part[p.part++].rows;
+    }
+    p.col = panel * panel_cols(k, w);
+    return p;
+}
+
+typedef struct pack_job {
+    const gemm_kernel *k;
+    const weight *w;
+} pack_job;
+
+// rows [first, first + n) of a stored matrix, as far as it has them
+static tensor_view view_rows(tensor_view v, int first, int n)
+{
+    v.data = (const char *)v.data + first * v.row_stride * (ptrdiff_t)dtype_size(v.type);
+    v.rows = v.rows - first < n ? v.rows - first : n;
+    return v;
+}
+
+static void pack_panels(void *arg, int thread, int n_threads)
+{
+    const pack_job *job = arg;
+    const gemm_kernel *k = job->k;
+    const weight *w = job->w;
+    const size_t bytes = (size_t)count_steps(k, w) * step_bytes(k);
+    const int cols = panel_cols(k, w);
+    int first, last;
+    pool_share(count_panels(k, w), thread, n_threads, &first, &last);
+    for (int i = first; i < last; i++) {
+        const panel_place p = place_of(k, w, i);
+        char *panel = (char *)w->packed + (size_t)i * bytes;
+        tensor_view rows = view_rows(w->part[p.part], p.col, cols);
+        k->pack(panel, k->nr, 0, cols, &rows);
+        if (w->kind != WEIGHT_GEGLU) continue;
+        rows = view_rows(w->part[1], p.col, cols);
+        k->pack(panel, k->nr, cols, cols, &rows);
+    }
+}
+
+void pi0_gemm_pack(pool *threads, const gemm_kernel *k, const weight *w)
+{
+    pack_job job = { k, w };
+    pi0_pool_run(threads, pack_panels, &job);
+}
+
+/* ---- the product ---- */
+
+typedef struct gemm_job {
+    const gemm_kernel *k;
+    const weight *w;
+    const mat *y;
+    int n_y;
+    mat x, gate;
+    enum gemm_end_op op;
+    char *work;
+    size_t thread_work; // bytes of work for each thread
+    // derived
+    int steps, n_blocks, block_steps; // of k
+    int panels, tiles;                // tiles: of rows, for each panel
+    int block_tiles;                  // tiles that are gone through together
+    bool convert;                     // x must be converted before it is read
+    size_t sums_bytes;                // of a thread's unfinished sums
+} gemm_job;
+
+// the blocks of k depend on k alone
+static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
+{
+    job->k = k;
+    job->w = w;
+    job->tiles = ceil_div(rows, k->mr);
+    job->panels = count_panels(k, w);
+    job->steps = count_steps(k, w);
+    job->n_blocks = ceil_div(job->steps, MAX_STEPS);
+    job->block_steps = job->n_blocks ? ceil_div(job->steps, job->n_blocks) : 0;
+    job->convert = k->x_type != k->type || w->in % k->k_step != 0;
+    // converted rows are kept for a block of rows only, x as it is needs no such blocks
+    job->block_tiles = job->tiles;
+    if (job->convert && job->tiles > BLOCK_TILES) job->block_tiles = BLOCK_TILES;
+    job->sums_bytes = 0;
+    if (job->n_blocks > 1)
+        job->sums_bytes = (size_t)GROUP_PANELS * (size_t)job->block_tiles *
+                          (size_t)(k->mr * k->nr) * sizeof(float);
+    job->thread_work = job->sums_bytes;
+    if (job->convert)
+        job->thread_work +=
+            (size_t)(BLOCK_TILES * k->mr) *
+            round_up((size_t)(job->block_steps * k->k_step) * dtype_size(k->x_type), LINE);
+}
+
+size_t pi0_gemm_work(const gemm_kernel *k, const weight *w, int rows, int n_threads)
+{
+    gemm_job job;
+    plan(&job, k, w, rows);
+    return job.thread_work * (size_t)n_threads;
+}
+
+// rows of tile i: all tiles have the same height or one less, so that no row pays for a whole tile
+static void tile_rows(const gemm_job *job, int i, int *first, int *rows)
+{
+    int last;
+    pool_share(job->x.rows, i, job->tiles, first, &last);
+    *rows = last - *first;
+}
+
+// the end of the tile at `row` of a panel
+static gemm_end end_of(const gemm_job *job, int panel, int row, int rows)
+{
+    const gemm_kernel *k = job->k;
+    const panel_place p = place_of(k, job->w, panel);
+    const int n_cols = panel_cols(k, job->w), left = job->w->part[p.part].rows - p.col;
+    const int col = p.offset + p.col;
+    const mat y = job->n_y > 1 ? job->y[p.part] : job->y[0];
+    const float *bias = job->w->bias.p;
+    gemm_end e = { .op = job->op, .ld = (size_t)y.ld, .type = y.type };
+    e.rows = rows;
+    e.cols = left < n_cols ? left : n_cols;
+    e.y = (char *)mat_row(y, row) + (size_t)(job->n_y > 1 ? p.col : col) * dtype_size(y.type);
+    if (!mat_is_none(job->w->bias)) {
+        e.bias = bias + col;
+        if (job->op == GEMM_GEGLU) e.bias_up = bias + job->w->part[0].rows + col;
+    }
+    if (!mat_is_none(job->gate)) e.gate = (const float *)job->gate.p + col;
+    return e;
+}
+
+// what a thread works on: some tiles of some panels, one block of k
+typedef struct gemm_block {
+    int panel0, panel1; // panels [panel0, panel1)
+    int tile0, tile1;   // tiles of rows
+    int lo, hi;         // the thread's share of panels * tiles
+    int k_block;
+    float *sums; // [panel1 - panel0][tile1 - tile0][mr][nr], or of one tile
+    char *x;     // converted rows, or NULL
+} gemm_block;
+
+static size_t x_stride_of(const gemm_job *job)
+{
+    const size_t size = dtype_size(job->k->x_type);
+    if (!job->convert) return (size_t)job->x.ld * size;
+    return round_up((size_t)(job->block_steps * job->k->k_step) * size, LINE);
+}
+
+// first row of tile i as the kernel reads it
+static const char *x_of(const gemm_job *job, const gemm_block *b, int row)
+{
+    if (b->x) {
+        int first, rows;
+        tile_rows(job, b->tile0, &first, &rows);
+        return b->x + (size_t)(row - first) * x_stride_of(job);
+    }
+    const size_t k0 = (size_t)b->k_block * (size_t)job->block_steps * (size_t)job->k->k_step;
+    return (const char *)mat_row(job->x, row) + k0 * dtype_size(job->k->type);
+}
+
+static void convert_x(const gemm_job *job, const gemm_block *b)
+{
+    const gemm_kernel *k = job->k;
+    const int k0 = b->k_block * job->block_steps * k->k_step;
+    const int padded = job->block_steps * k->k_step;
+    const int n = job->w->in - k0 < padded ? job->w->in - k0 : padded;
+    int first, last, rows;
+    tile_rows(job, b->tile0, &first, &rows);
+    tile_rows(job, b->tile1 - 1, &last, &rows);
+    last += rows;
+    for (int r = first; r < last; r++) {
+        const char *from = (const char *)mat_row(job->x, r) + (size_t)k0 * dtype_size(k->type);
+        k->pack_x(b->x + (size_t)(r - first) * x_stride_of(job), from, n, padded);
+    }
+}
+
+// the packed weights of a panel's block of k
+static const char *panel_of(const gemm_job *job, int panel, int k_block)
+{
+    const size_t steps =
+        (size_t)panel * (size_t)job->steps + (size_t)k_block * (size_t)job->block_steps;
+    return (const char *)job->w->packed + steps * step_bytes(job->k);
+}
+
+// tiles [lo, hi) of rows of one panel; meanwhile what is at `next` is fetched
+static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int lo, int hi,
+                      const char *next)
+{
+    const gemm_kernel *k = job->k;
+    const int k0 = b->k_block * job->block_steps;
+    const int steps = job->steps - k0 < job->block_steps ? job->steps - k0 : job->block_steps;
+    const bool last = b->k_block == job->n_blocks - 1;
+    gemm_tile t = { .panel = panel_of(job, panel, b->k_block), .steps = steps };
+    t.more = b->k_block > 0;
+    t.x_stride = x_stride_of(job);
+    // the last tiles fetch, so that it is not evicted again before it is read
+    const int fetchers = hi - lo < 16 ? hi - lo : 16, groups = ceil_div(steps, 16);
+    const int lines = (int)((size_t)steps * step_bytes(k) / LINE);
+    const int ahead_lines = ceil_div(ceil_div(lines, fetchers), groups);
+    t.ahead = next;
+    for (int i = lo; i < hi; i++) {
+        int row, next_row, rows;
+        tile_rows(job, i + 1 < hi ? i + 1 : lo, &next_row, &rows);
+        tile_rows(job, i, &row, &rows);
+        t.x = x_of(job, b, row);
+        t.x_ahead = x_of(job, b, next_row);
+        t.rows = rows;
+        t.c = b->sums;
+        if (job->n_blocks > 1)
+            t.c += ((size_t)(panel - b->panel0) * (size_t)(b->tile1 - b->tile0) +
+                    (size_t)(i - b->tile0)) *
+                   (size_t)(k->mr * k->nr);
+        t.c_ahead = job->n_blocks > 1 ? t.c + k->mr * k->nr : NULL;
+        gemm_end end = { 0 };
+        if (last) {
+            end = end_of(job, panel, row, rows);
+            t.y = end.y;
+            t.y_stride = end.ld * dtype_size(end.type);
+            t.y_bytes = end.cols * (int)dtype_size(end.type);
+        }
+        t.ahead_lines = hi - lo > 1 && i >= hi - fetchers ? ahead_lines : 0;
+        k->tile(&t);
+        t.ahead += (size_t)t.ahead_lines * (size_t)groups * LINE;
+        if (last) k->end(t.c, &end);
+    }
+}
+
+static void run_block(const gemm_job *job, gemm_block *b)
+{
+    for (b->k_block = 0; b->k_block < job->n_blocks; b->k_block++) {
+        if (b->x) convert_x(job, b);
+        for (int p = b->panel0; p < b->panel1; p++) {
+            // of this panel's tiles, those in the block and in the thread's share
+            const int base = p * job->tiles;
+            const int lo = b->lo - base > b->tile0 ? b->lo - base : b->tile0;
+            const int hi = b->hi - base < b->tile1 ? b->hi - base : b->tile1;
+            const bool turn = p + 1 == b->panel1 && b->k_block + 1 < job->n_blocks;
+            const char *next =
+                turn ? panel_of(job, b->panel0, b->k_block + 1) : panel_of(job, p + 1, b->k_block);
+            if (lo < hi) run_panel(job, b, p, lo, hi, next);
+        }
+    }
+}
+
+static void run_share(void *arg, int thread, int n_threads)
+{
+    const gemm_job *job = arg;
+    alignas(LINE) float one[MAX_ROWS * MAX_COLS];
+    char *work = job->work + (size_t)thread * job->thread_work;
+    gemm_block b = { .sums = job->sums_bytes ? (float *)work : one };
+    if (job->convert) b.x = work + job->sums_bytes;
+    pool_share(job->panels * job->tiles, thread, n_threads, &b.lo, &b.hi);
+    if (b.lo == b.hi) return;
+
+    const int first = b.lo / job->tiles, last = (b.hi - 1) / job->tiles + 1;
+    const int group = job->sums_bytes ? GROUP_PANELS : last - first;
+    for (b.panel0 = first; b.panel0 < last; b.panel0 = b.panel1) {
+        b.panel1 = b.panel0 + group < last ? b.panel0 + group : last;
+        for (b.tile0 = 0; b.tile0 < job->tiles; b.tile0 = b.tile1) {
+            b.tile1 =
+                b.tile0 + job->block_tiles < job->tiles ? b.tile0 + job->block_tiles : job->tiles;
+            run_block(job, &b);
+        }
+    }
+}
+
+void pi0_gemm(pool *threads, const gemm_kernel *k, const mat *y, int n, mat x, const weight *w,
+              enum gemm_end_op op, mat gate, void *work)
+{
+    gemm_job job = { .y = y, .n_y = n, .x = x, .gate = gate, .op = op, .work = work };
+    assert(k->mr <= MAX_ROWS && k->nr <= MAX_COLS);
+    if (x.rows == 0) return;
+    plan(&job, k, w, x.rows);
+    pi0_pool_run(threads, run_share, &job);
+}

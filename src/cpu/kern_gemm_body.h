@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kern_gemm_body.h - matrix products, written once in the words of vec_<isa>.h.
+ *
+ * The file that includes it chooses the tile: GEMM_ROWS rows of GEMM_VECTORS vectors, whose sums
+ * stay in registers, and says how a quantum of four bytes of the panel is read: either
+ *   gemm_dot(c, x, w)          c + x0 w0 + x1 w1 on pairs of bf16 (then it defines GEMM_DOT), or
+ *   gemm_even(w), gemm_odd(w)  the first and second of each pair of bf16, as f32 */
+#ifndef PI0_KERN_GEMM_BODY_H
+#define PI0_KERN_GEMM_BODY_H
+#include "cpu/kern.h"
+#include "cpu/pack.h"
+
+#define GEMM_COLS (GEMM_VECTORS * VL)
+
+// x as the tile reads it, times the panel as it is stored
+enum product { F32_F32, F32_BF16, BF16_BF16 };
+
+VEC_INLINE vf quantum(const char *p)
+{
+    float f;
+    memcpy(&f, p, sizeof f);
+    return v_set1(f);
+}
+
+// c += x w for `rows` rows, each x[r][at] a quantum
+VEC_INLINE void add_products(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM_ROWS],
+                             size_t at, const vf w[GEMM_VECTORS], const int rows)
+{
+    VEC_UNROLL
+    for (int r = 0; r < rows; r++) {
+        const vf a = quantum(x[r] + at);
+        VEC_UNROLL
+        for (int v = 0; v < GEMM_VECTORS; v++)
+#if defined(GEMM_DOT)
+            c[r][v] = gemm_dot(c[r][v], a, w[v]);
+#else
+            c[r][v] = v_fma(a, w[v], c[r][v]);
+#endif
+    }
+}
+
+// c += step s of x and of the panel
+VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM_ROWS],
+                         const float *panel, size_t s, const int rows, const enum product product)
+{
+    vf w[GEMM_VECTORS];
+    panel += s * GEMM_COLS;
+#if !defined(GEMM_DOT)
+    // f32 by bf16 is two products
+    if (product == F32_BF16) {
+        VEC_UNROLL
+        for (int v = 0; v < GEMM_VECTORS; v++) w[v] = gemm_even(v_load(panel + v * VL));
+        add_products(c, x, 2 * s * sizeof(float), w, rows);
+        VEC_UNROLL
+        for (int v = 0; v < GEMM_VECTORS; v++) w[v] = gemm_odd(v_load(panel + v * VL));
+        add_products(c, x, (2 * s + 1) * sizeof(float), w, rows);
+        return;
+    }
+#endif
+    (void)product;
+    VEC_UNROLL
+    for (int v = 0; v < GEMM_VECTORS; v++) w[v] = v_load(panel + v * VL);
+    add_products(c, x, s * sizeof(float), w, rows);
+}
+
+#define CACHE_LINE 64
+#define GROUP 16 // steps between prefetches: a line of quanta
+#if defined(__clang__)
+#define GEMM_UNROLL _Pragma("clang loop unroll_count(4)")
+#else
+#define GEMM_UNROLL _Pragma("GCC unroll 4")
+#endif
+
+VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product product)
+{
+    const size_t x_step = product == F32_BF16 ? 2 * sizeof(float) : sizeof(float);
+    const float *panel = t->panel;
+    const char *x[GEMM_ROWS], *x_ahead = t->x_ahead, *ahead = t->ahead;
+    vf c[GEMM_ROWS][GEMM_VECTORS];
+    VEC_UNROLL
+    for (int r = 0; r < rows; r++) {
+        x[r] = (const char *)t->x + (size_t)r * t->x_stride;
+        VEC_UNROLL
+        for (int v = 0; v < GEMM_VECTORS; v++)
+            c[r][v] = t->more ? v_load(t->c + r * GEMM_COLS + v * VL) : v_set1(0);
+    }
+    // fetch where this tile will end, or the sums of the next one
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < t->y_bytes; i += CACHE_LINE)
+            __builtin_prefetch(t->y + (size_t)r * t->y_stride + i, 1, 2);
+    if (t->c_ahead)
+        for (int i = 0; i < GEMM_ROWS * GEMM_COLS; i += CACHE_LINE / (int)sizeof(float))
+            __builtin_prefetch(t->c_ahead + i, 1, 2);
+    for (int left = t->steps; left > 0; left -= GROUP) {
+        // fetch what the next tile and the next panel will read
+        VEC_UNROLL
+        for (int r = 0; r < rows; r++) __builtin_prefetch(x_ahead + (size_t)r * t->x_stride, 0, 2);
+        x_ahead += GROUP * x_step;
+        for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
+            __builtin_prefetch(ahead, 0, 2);
+        // multiply
+        if (left >= GROUP) {
+            GEMM_UNROLL
+            for (size_t s = 0; s < GROUP; s++) add_step(c, x, panel, s, rows, product);
+        } else {
+            for (size_t s = 0; s < (size_t)left; s++) add_step(c, x, panel, s, rows, product);
+        }
+        panel += GROUP * GEMM_COLS;
+        VEC_UNROLL
+        for (int r = 0; r < rows; r++) x[r] += GROUP * x_step;
+    }
+    VEC_UNROLL
+    for (int r = 0; r < rows; r++) {
+        VEC_UNROLL
+        for (int v = 0; v < GEMM_VECTORS; v++) v_store(t->c + r * GEMM_COLS + v * VL, c[r][v]);
+    }
+}
+
+VEC_INLINE void tile_product(const gemm_tile *t, const enum product product)
+{
+    switch (t->rows) {
+    case 1: tile_rows(t, 1, product); break;
+    case 2: tile_rows(t, 2, product); break;
+#if GEMM_ROWS > 2
+    case 3: tile_rows(t, 3, product); break;
+    case 4: tile_rows(t, 4, product); break;
+#endif
+#if GEMM_ROWS > 4
+    case 5: tile_rows(t, 5, product); break;
+    case 6: tile_rows(t, 6, product); break;
+#endif
+    default: assert(0);
+    }
+}
+
+// the products of one full tile, again and again, without memory
+VEC_INLINE float peak_product(int rounds, const int products)
+{
+    volatile float seed = 1e-3f;
+    const vf a = v_set1(seed);
+    vf c[GEMM_ROWS][GEMM_VECTORS], w[GEMM_VECTORS], sum = v_set1(0);
+    VEC_UNROLL
+    for (int v = 0; v < GEMM_VECTORS; v++) w[v] = v_set1(seed);
+    VEC_UNROLL
+    for (int r = 0; r < GEMM_ROWS; r++) {
+        VEC_UNROLL
+        for (int v = 0; v < GEMM_VECTORS; v++) c[r][v] = v_set1(seed);
+    }
+    for (int i = 0; i < rounds * products; i++) {
+        VEC_UNROLL
+        for (int r = 0; r < GEMM_ROWS; r++) {
+            VEC_UNROLL
+            for (int v = 0; v < GEMM_VECTORS; v++)
+#if defined(GEMM_DOT)
+                c[r][v] = gemm_dot(c[r][v], a, w[v]);
+#else
+                c[r][v] = v_fma(a, w[v], c[r][v]);
+#endif
+        }
+    }
+    VEC_UNROLL
+    for (int r = 0; r < GEMM_ROWS; r++) {
+        VEC_UNROLL
+        for (int v = 0; v < GEMM_VECTORS; v++) sum = v_add(sum, c[r][v]);
+    }
+    return v_sum(sum);
+}
+
+/* ---- endings ---- */
+
+// x / (1 + 2^t)
+VEC_INLINE vf over_power(vf x, vf t, const bool exact)
+{
+    const vf d = v_add(v_exp2(v_min(v_set1(120), t), exact), v_set1(1));
+    return v_div(x, d);
+}
+
+// x / (1 + e^-x)
+VEC_INLINE vf silu(vf x, const bool exact)
+{
+    return over_power(x, v_mul(x, v_set1(-VEC_LOG2E)), exact);
+}
+
+// 0.5 x (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3)
+VEC_INLINE vf gelu(vf x, const bool exact)
+{
+    // -2 log2(e) sqrt(2/pi), and that times 0.044715
+    const vf p = v_fma(v_mul(x, x), v_set1(-0.102943240f), v_set1(-2.30220820f));
+    return over_power(x, v_mul(x, p), exact);
+}
+
+// lanes [j, j + n) of all rows of a tile
+VEC_INLINE void end_lanes(const float *c, const gemm_end *e, int j, int n,
+                          const enum gemm_end_op op, const dtype type)
+{
+    const bool exact = type == DTYPE_F32;
+    const vf zero = v_set1(0), bias = e->bias ? v_load_n(e->bias + j, n) : zero;
+    const vf bias_up = e->bias_up ? v_load_n(e->bias_up + j, n) : zero;
+    const vf gate = e->gate ? v_load_n(e->gate + j, n) : v_set1(1);
+    char *y = e->y;
+    for (int r = 0; r < e->rows; r++, c += GEMM_COLS, y += e->ld * dtype_size(type)) {
+        vf v = v_add(v_load(c + j), bias);
+        if (op == GEMM_GELU) v = gelu(v, exact);
+        if (op == GEMM_SILU) v = silu(v, exact);
+        if (op == GEMM_GEGLU)
+            v = v_mul(gelu(v, exact), v_add(v_load(c + GEMM_COLS / 2 + j), bias_up));
+        if (op == GEMM_ADD) v = v_fma(gate, v, v_get_n(y, type, j, n));
+        if (n == VL)
+            v_put(y, type, j, v);
+        else
+            v_put_n(y, type, j, v, n);
+    }
+}
+
+VEC_INLINE void end_op(const float *c, const gemm_end *e, const enum gemm_end_op op,
+                       const dtype type)
+{
+    int j = 0;
+    for (; j + VL <= e->cols; j += VL) end_lanes(c, e, j, VL, op, type);
+    if (j < e->cols) end_lanes(c, e, j, e->cols - j, op, type);
+}
+
+VEC_INLINE void end_type(const float *c, const gemm_end *e, const dtype type)
+{
+    switch (e->op) {
+    case GEMM_STORE: end_op(c, e, GEMM_STORE, type); break;
+    case GEMM_GELU: end_op(c, e, GEMM_GELU, type); break;
+    case GEMM_SILU: end_op(c, e, GEMM_SILU, type); break;
+    case GEMM_GEGLU: end_op(c, e, GEMM_GEGLU, type); break;
+    case GEMM_ADD: end_op(c, e, GEMM_ADD, type); break;
+    }
+}
+
+static void end_tile(const float *c, const gemm_end *e)
+{
+    if (e->type == DTYPE_BF16)
+        end_type(c, e, DTYPE_BF16);
+    else
+        end_type(c, e, DTYPE_F32);
+}
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kern_rows_c.c - norms, rotations and sums of rows in portable C. */
+#include "cpu/vec_c.h"
+
+#include "cpu/kern_rows_body.h"
+
+extern const struct row_kernels pi0_rows_c;
+const struct row_kernels pi0_rows_c = ROW_KERNELS;

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. CMake does the work; these are the commands that one needs.
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+
+.PHONY: help setup build demo test fuzz format install clean
+.NOTPARALLEL:
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: ## install the packages that are missing (Debian, Ubuntu)
+	@sh scripts/setup.sh
+
+build: setup ## the library and the command, in build/release
+	@mkdir -p build
+	@cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
+	@cmake --build build/release
+
+demo: build ## pictures and a sentence in, actions and a plot of them out
+	@sh scripts/demo.sh
+
+test: setup ## everything: gcc, clang, sanitizers, checks of the tree
+	@sh scripts/test.sh
+
+fuzz: setup ## each fuzz target for FUZZ_SECONDS=60
+	@sh scripts/fuzz.sh $(FUZZ_SECONDS)
+
+format: ## clang-format over the sources
+	@find include src tools examples tests bench \( -name '*.[ch]' -o -name '*.cc' \) 2>/dev/null \
+	    | xargs clang-format -i
+
+install: build ## into PREFIX=/usr/local
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+clean: ## remove build/
+	@rm -rf build

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# dependencies.cmake - the libraries of the distribution; a missing one is an error that names its
+# Debian package.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+function(pi0_missing what package)
+    message(FATAL_ERROR "pi0: ${what} was not found.\n"
+                        "On Debian and Ubuntu: apt-get install ${package}\n"
+                        "(\"make setup\" installs all that is needed.)")
+endfunction()
+
+# pi0_dependency(NAME "debian package" module...): target PkgConfig::NAME of the first module found
+function(pi0_dependency name package)
+    foreach(module IN LISTS ARGN)
+        pkg_check_modules(${name} QUIET IMPORTED_TARGET GLOBAL ${module})
+        if(${name}_FOUND)
+            return()
+        endif()
+    endforeach()
+    list(JOIN ARGN " or " modules)
+    pi0_missing("${modules} (by pkg-config)" "${package}")
+endfunction()
+
+pi0_dependency(JANSSON libjansson-dev jansson)
+find_package(SentencePiece MODULE QUIET)
+if(NOT SentencePiece_FOUND)
+    pi0_missing(sentencepiece libsentencepiece-dev)
+endif()
+
+if(PI0_COMMAND OR PI0_FUZZ)
+    pi0_dependency(PNG libpng-dev libpng)
+    pi0_dependency(JPEG libjpeg-dev libjpeg)
+endif()
+if(PI0_COMMAND OR PI0_FUZZ OR PI0_TESTS)
+    pi0_dependency(MSGPACK "libmsgpack-dev (or libmsgpack-c-dev)" msgpack-c msgpack)
+endif()
+if(PI0_TESTS)
+    pi0_dependency(CMOCKA libcmocka-dev cmocka)
+endif()
+if(PI0_ONEDNN)
+    find_package(dnnl CONFIG QUIET)
+    if(NOT TARGET DNNL::dnnl)
+        pi0_missing(oneDNN libdnnl-dev)
+    endif()
+endif()

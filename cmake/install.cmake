@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# install.cmake - header, libraries, pkg-config file, CMake package. Whoever is linked to the
+# shared library needs nothing else; the static one brings its libraries by "pkg-config --static"
+# or find_package(pi0 COMPONENTS static).
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pi0)
+
+install(FILES include/pi0.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS pi0_shared EXPORT pi0Targets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS pi0_static EXPORT pi0StaticTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT pi0Targets NAMESPACE pi0:: DESTINATION ${package_dir})
+install(EXPORT pi0StaticTargets NAMESPACE pi0:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/pi0Config.cmake.in pi0Config.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(pi0ConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/pi0Config.cmake ${PROJECT_BINARY_DIR}/pi0ConfigVersion.cmake
+              cmake/FindSentencePiece.cmake DESTINATION ${package_dir})
+
+# pi0.pc finds its prefix from where it lies, so that an installed tree may be moved
+file(RELATIVE_PATH PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_LIBDIR BASE_DIRECTORY "\${prefix}"
+           OUTPUT_VARIABLE PC_LIBDIR)
+cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_INCLUDEDIR BASE_DIRECTORY "\${prefix}"
+           OUTPUT_VARIABLE PC_INCLUDEDIR)
+set(PC_CXX_RUNTIME -lstdc++)
+if("c++" IN_LIST CMAKE_CXX_IMPLICIT_LINK_LIBRARIES)
+    set(PC_CXX_RUNTIME -lc++)
+endif()
+configure_file(cmake/pi0.pc.in pi0.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/pi0.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

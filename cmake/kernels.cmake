@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# kernels.cmake - the flags of src/cpu/kern_*.c: each instruction set is compiled for itself, and
+# what runs is chosen at run time. They are options of the source file, so that no CMAKE_C_FLAGS
+# can drop them. Other processors than x86 compile these files without flags, to nothing.
+
+# Unrolled as they are, they take minutes to compile with sanitizers and -O3. libFuzzer's targets
+# do not get as far as here, and clang with both needs minutes at any level.
+if(PI0_FUZZ)
+    set(PI0_KERNEL_FLAGS -O1 -fno-sanitize=all)
+elseif(PI0_SANITIZE)
+    set(PI0_KERNEL_FLAGS -O1)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set(PI0_KERNEL_FLAGS "")
+else()
+    set(PI0_KERNEL_FLAGS -O3)
+endif()
+list(APPEND PI0_KERNEL_FLAGS -ffp-contract=off)
+set(PI0_AVX2_FLAGS "")
+set(PI0_AVX512_FLAGS "")
+set(PI0_AVX512BF16_FLAGS "")
+set(PI0_X86_64 OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    set(PI0_X86_64 ON)
+    set(PI0_AVX2_FLAGS -mavx2 -mfma -mf16c)
+    set(PI0_AVX512_FLAGS -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c)
+    set(PI0_AVX512BF16_FLAGS ${PI0_AVX512_FLAGS} -mavx512bf16)
+endif()
+
+# pi0_kernel_flags(source...): sets COMPILE_OPTIONS of the kernel files among the sources
+function(pi0_kernel_flags)
+    foreach(source IN LISTS ARGN)
+        if(NOT source MATCHES "/src/cpu/kern_[a-z0-9_]*\\.c$")
+            continue()
+        endif()
+        set(flags ${PI0_KERNEL_FLAGS})
+        if(source MATCHES "_avx2\\.c$")
+            list(APPEND flags ${PI0_AVX2_FLAGS})
+        elseif(source MATCHES "_avx512\\.c$")
+            list(APPEND flags ${PI0_AVX512_FLAGS})
+        elseif(source MATCHES "_avx512bf16\\.c$")
+            list(APPEND flags ${PI0_AVX512BF16_FLAGS})
+        endif()
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
+    endforeach()
+endfunction()

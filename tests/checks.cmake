@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# checks.cmake - tests of the tree and of what was built, rather than of what it computes. Each
+# script in checks/ says how many things it looked at, and fails when there were none.
+
+set(checks ${CMAKE_CURRENT_SOURCE_DIR}/checks)
+set(root ${PROJECT_SOURCE_DIR})
+
+# ---- the public header, alone, in both languages -------------------------------------------
+set(strict -Wall -Wextra -Wpedantic -pedantic-errors -Werror -I${root}/include -c -o)
+pi0_test(header_c99 ${CMAKE_C_COMPILER} -std=c99 ${strict} header_c99.o
+         ${CMAKE_CURRENT_SOURCE_DIR}/headers/header.c)
+pi0_test(header_cxx17 ${CMAKE_CXX_COMPILER} -std=c++17 ${strict} header_cxx17.o -x c++
+         ${CMAKE_CURRENT_SOURCE_DIR}/headers/header.c)
+
+# ---- the tree ------------------------------------------------------------------------------
+list(JOIN PI0_AVX2_FLAGS " " avx2)
+list(JOIN PI0_AVX512_FLAGS " " avx512)
+list(JOIN PI0_AVX512BF16_FLAGS " " avx512bf16)
+pi0_test(check_headers sh ${checks}/headers.sh ${root} ${CMAKE_C_COMPILER}
+         "${avx2}" "${avx512}" "${avx512bf16}")
+pi0_test(check_layers sh ${checks}/layers.sh ${root})
+pi0_test(check_licence sh ${checks}/licence.sh ${root})
+pi0_test(check_sizes sh ${checks}/sizes.sh ${root})
+if(TARGET pi0)
+    pi0_test(check_docs sh ${checks}/docs.sh ${root} $<TARGET_FILE:pi0> ${CMAKE_C_COMPILER})
+endif()
+
+# ---- the quick start -----------------------------------------------------------------------
+if(TARGET pi0)
+    pi0_test(demo sh ${root}/scripts/demo.sh $<TARGET_FILE:pi0>)
+endif()
+
+# ---- what was built ------------------------------------------------------------------------
+pi0_test(check_exports sh ${checks}/exports.sh ${root}/include/pi0.h $<TARGET_FILE:pi0_shared>)
+# a sanitizer adds data, symbols and code of its own
+if(NOT PI0_SANITIZE)
+    pi0_test(check_library sh ${checks}/library.sh $<TARGET_FILE:pi0_static>)
+    if(PI0_X86_64)
+        pi0_test(check_vectors sh ${checks}/vectors.sh $<TARGET_FILE:pi0_static>)
+    endif()
+    if(PI0_INSTALL AND TARGET pi0)
+        pi0_test(install sh ${CMAKE_CURRENT_SOURCE_DIR}/install/install.sh
+                 ${PROJECT_BINARY_DIR} ${CMAKE_INSTALL_LIBDIR} ${CMAKE_COMMAND}
+                 ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})
+    endif()
+endif()

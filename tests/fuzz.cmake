@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# fuzz.cmake - the fuzz targets: libFuzzer with PI0_FUZZ, else programs that replay their seeds
+
+file(GLOB targets CONFIGURE_DEPENDS fuzz/fuzz_*.c)
+foreach(source IN LISTS targets)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "^fuzz_" "" seeds ${name})
+    pi0_needs_tools(tools ${source})
+    if(tools AND NOT TARGET pi0_tools)
+        continue()
+    endif()
+    add_executable(${name} ${source})
+    if(tools)
+        target_link_libraries(${name} PRIVATE pi0_tools)
+    endif()
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE pi0_flags pi0_static PkgConfig::JANSSON Threads::Threads m)
+    # libFuzzer's entry point has no prototype
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Wno-missing-prototypes)
+    if(PI0_FUZZ)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    else()
+        target_sources(${name} PRIVATE fuzz/replay_main.c)
+        pi0_test(${name} ${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/${seeds})
+    endif()
+endforeach()

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# install.sh BUILD LIBDIR CMAKE CC CXX - installs into a temporary prefix, moves it, then builds and
+# runs a small program with what is there: by pkg-config and by find_package, shared and static.
+build=$1 libdir=$2 cmake=$3 cc=$4 cxx=$5
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    echo "install: $1"
+    exit 1
+}
+# run PROGRAM LIBRARY-PATH: it prints the version that the package promises
+run() {
+    said=$(LD_LIBRARY_PATH=$2 "$1") || fail "$1 fails"
+    [ "$said" = "$version" ] || fail "$1 prints \"$said\", the package says \"$version\""
+    n=$((n + 1))
+}
+
+# an installed tree may be moved
+"$cmake" --install "$build" --prefix "$work/first" >/dev/null || fail "cmake --install fails"
+mv "$work/first" "$work/prefix"
+prefix=$work/prefix lib=$work/prefix/$libdir n=0
+for file in include/pi0.h "$libdir/libpi0.so" "$libdir/libpi0.so.0" "$libdir/libpi0.a" bin/pi0; do
+    [ -e "$prefix/$file" ] || fail "$file is not installed"
+done
+
+# pkg-config
+export PKG_CONFIG_PATH="$lib/pkgconfig"
+version=$(pkg-config --modversion pi0) || fail "pkg-config does not find pi0"
+# shellcheck disable=SC2046
+"$cc" -std=c11 $(pkg-config --cflags pi0) "$here/consumer.c" -o "$work/shared" \
+    $(pkg-config --libs pi0) || fail "no program by pkg-config"
+run "$work/shared" "$lib"
+# shellcheck disable=SC2046
+"$cc" -std=c11 $(pkg-config --cflags pi0) "$here/consumer.c" -o "$work/static" "$lib/libpi0.a" \
+    $(pkg-config --static --libs-only-l pi0 | sed 's/-lpi0//') -pthread ||
+    fail "no static program by pkg-config"
+run "$work/static" /nonexistent
+
+# find_package
+"$cmake" -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
+    -DCMAKE_CXX_COMPILER="$cxx" >"$work/log" 2>&1 &&
+    "$cmake" --build "$work/build" >>"$work/log" 2>&1 || {
+    cat "$work/log"
+    fail "no program by find_package"
+}
+run "$work/build/consumer_shared" ""
+run "$work/build/consumer_static" ""
+[ "$("$prefix/bin/pi0" --version)" = "pi0 $version" ] || fail "pi0 --version is not \"pi0 $version\""
+echo "$n programs built and run, version $version"

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# unit.cmake - the cmocka programs and the scripts that run the command
+
+file(GLOB support CONFIGURE_DEPENDS support/*.c)
+file(GLOB unit CONFIGURE_DEPENDS unit/test_*.c)
+add_custom_target(pi0_thread_tests) # what ThreadSanitizer has to see
+
+foreach(source IN LISTS unit)
+    get_filename_component(name ${source} NAME_WE)
+    pi0_needs_tools(tools ${source})
+    if(tools AND NOT TARGET pi0_tools)
+        continue()
+    endif()
+    add_executable(${name} ${source} ${support})
+    if(tools)
+        target_link_libraries(${name} PRIVATE pi0_tools)
+    endif()
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_compile_definitions(${name} PRIVATE PI0_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/golden")
+    target_link_libraries(${name} PRIVATE pi0_flags pi0_static PkgConfig::CMOCKA PkgConfig::MSGPACK
+                                          PkgConfig::JANSSON Threads::Threads m)
+    # a test that defines __wrap_malloc gets the library's calls of malloc, and so on
+    file(STRINGS ${source} wraps REGEX "__wrap_[a-z_]+")
+    if(wraps)
+        string(REGEX MATCHALL "__wrap_[a-z_]+" wraps "${wraps}")
+        list(REMOVE_DUPLICATES wraps)
+        list(TRANSFORM wraps REPLACE "__wrap_" "LINKER:--wrap=")
+        target_link_options(${name} PRIVATE ${wraps})
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    endif()
+    pi0_test(${name} ${name})
+    if(name MATCHES "^test_(pool|session|cpu)")
+        set_tests_properties(${name} PROPERTIES LABELS threads)
+        add_dependencies(pi0_thread_tests ${name})
+    endif()
+endforeach()
+
+if(TARGET pi0)
+    file(GLOB scripts CONFIGURE_DEPENDS command/test_*.sh)
+    foreach(script IN LISTS scripts)
+        get_filename_component(name ${script} NAME_WE)
+        string(REGEX REPLACE "^test_" "command_" name ${name})
+        pi0_test(${name} sh ${script})
+        set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
+                     "PI0=$<TARGET_FILE:pi0>" "PI0_TEST_DATA=${CMAKE_CURRENT_SOURCE_DIR}/golden")
+    endforeach()
+endif()

@@ -107,18 +107,18 @@ static void *block_row(const attention_job *j, mat a, const block *k, int i)
 }
 
 static void attend(const attention_job *j, const attention_space *t, const attention_space *packed,
-                   const block *now)
+                   const block *rows)
 {
     const attention_kernel *kernel = j->kernel;
     const attention_shape *s = &j->shape;
-    for (int i = 0; i < now->n; i++) {
-        t->y_row[i] = block_row(j, j->y, now, i);
-        kernel->query(s, t->q + (size_t)i * (size_t)s->depth, block_row(j, j->q, now, i),
+    for (int i = 0; i < rows->n; i++) {
+        t->y_row[i] = block_row(j, j->y, rows, i);
+        kernel->query(s, t->q + (size_t)i * (size_t)s->depth, block_row(j, j->q, rows, i),
                       j->q.type);
     }
-    kernel->logits(s, t->logits, t->q, now->n, packed->k);
-    kernel->softmax(s, t->logits, t->inverse, now->n, j->scale);
-    kernel->mix(s, t->y_row, j->y.type, t->logits, t->inverse, now->n, packed->v);
+    kernel->logits(s, t->logits, t->q, rows->n, packed->k);
+    kernel->softmax(s, t->logits, t->inverse, rows->n, j->scale);
+    kernel->mix(s, t->y_row, j->y.type, t->logits, t->inverse, rows->n, packed->v);
 }
 
 static void attention_thread(void *arg, int thread, int n_threads)
@@ -137,11 +137,11 @@ static void attention_thread(void *arg, int thread, int n_threads)
     }
     pool_share(j->q.rows * j->group * j->groups, thread, n_threads, &first, &last);
     for (int r = first; r < last;) {
-        const block now = block_at(j, r, last);
-        if (now.group != packed_group) pack_panels(j, &own, now.group, 0, j->shape.key_panels);
-        packed_group = now.group;
-        attend(j, &own, &packed, &now);
-        r += now.n;
+        const block rows = block_at(j, r, last);
+        if (rows.group != packed_group) pack_panels(j, &own, rows.group, 0, j->shape.key_panels);
+        packed_group = rows.group;
+        attend(j, &own, &packed, &rows);
+        r += rows.n;
     }
 }
 

@@ -10,3 +10,6 @@
     TILES_OF(X, 0)    \
     TILES_OF(X, 1)    \
     TILES_OF(X, 2) TILES_OF(X, 3) TILES_OF(X, 4) X(5, 0) X(5, 1) X(5, 2) X(5, 3) X(5, 4)
+
+// f32 products of AVX-512 serve the set with bf16 instructions too
+extern const attention_kernel pi0_attention_f32_avx512;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kern_attention_avx2.c - attention with AVX2 and FMA: f32 sums of f32, or of bf16 widened on
  * packing. */
+#include "cpu/kern_attention.h"
 #if defined(__x86_64__)
 #include "cpu/vec_avx2.h"
 
@@ -13,6 +14,5 @@
 #include "cpu/kern_attention_f32.h"
 
 static const attention_kernel f32 = ATTENTION_KERNEL("attention_f32_avx2");
-extern const struct attention_kernels pi0_attention_avx2;
 const struct attention_kernels pi0_attention_avx2 = { &f32, &f32 };
 #endif

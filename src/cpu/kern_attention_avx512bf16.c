@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kern_attention_avx512bf16.c - attention of bf16 with vdpbf16ps: the weights are rounded to bf16
  * for the product with the values, their sum is that of the rounded ones. */
+#include "cpu/kern_attention.h"
 #if defined(__x86_64__)
 #include "cpu/vec_avx512.h"
 
@@ -60,7 +61,5 @@ VEC_INLINE void q_put(void *y, dtype type, int i, vf a, int n)
 #include "cpu/kern_attention_body.h"
 
 static const attention_kernel bf16 = ATTENTION_KERNEL("attention_bf16_avx512bf16");
-extern const attention_kernel pi0_attention_f32_avx512;
-extern const struct attention_kernels pi0_attention_avx512bf16;
 const struct attention_kernels pi0_attention_avx512bf16 = { &pi0_attention_f32_avx512, &bf16 };
 #endif

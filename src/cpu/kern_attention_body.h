@@ -157,8 +157,10 @@ VEC_INLINE void logit_tile(float *out, int ld, const float *q, int depth, const 
 {
     vf sum[MR][NV];
     VEC_UNROLL
-    for (int i = 0; i < m; i++) VEC_UNROLL
-    for (int j = 0; j < nv; j++) sum[i][j] = v_set1(0);
+    for (int i = 0; i < m; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < nv; j++) sum[i][j] = v_set1(0);
+    }
     for (int d = 0; d < depth; d++, k += nv * VL) {
         vf b[NV];
         VEC_UNROLL
@@ -171,8 +173,10 @@ VEC_INLINE void logit_tile(float *out, int ld, const float *q, int depth, const 
         }
     }
     VEC_UNROLL
-    for (int i = 0; i < m; i++) VEC_UNROLL
-    for (int j = 0; j < nv; j++) v_store(out + (size_t)i * (size_t)ld + j * VL, sum[i][j]);
+    for (int i = 0; i < m; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < nv; j++) v_store(out + (size_t)i * (size_t)ld + j * VL, sum[i][j]);
+    }
 }
 
 typedef struct mix_job {
@@ -217,8 +221,10 @@ VEC_INLINE void mix_tile(const mix_job *job, int row, const float *v, int column
     const float *w = job->weights + (size_t)row * (size_t)ld;
     vf sum[MR][NV + 1];
     VEC_UNROLL
-    for (int i = 0; i < m; i++) VEC_UNROLL
-    for (int j = 0; j < nv + half; j++) sum[i][j] = v_set1(0);
+    for (int i = 0; i < m; i++) {
+        VEC_UNROLL
+        for (int j = 0; j < nv + half; j++) sum[i][j] = v_set1(0);
+    }
     for (int q = 0; q < quanta; q += half ? 2 : 1) {
         mix_quantum(sum, w + q, ld, v, m, nv);
         v += nv * VL;
@@ -228,6 +234,8 @@ VEC_INLINE void mix_tile(const mix_job *job, int row, const float *v, int column
         mix_halves(sum, w + q, ld, v, m, nv);
         v += VL;
     }
+    // unrolled like the rest: an index that is not constant would keep the sums in memory
+    VEC_UNROLL
     for (int i = 0; i < m; i++) {
         void *y = job->y[row + i];
         const vf scale = v_set1(job->inverse[row + i]);

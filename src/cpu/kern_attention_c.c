@@ -11,5 +11,4 @@
 #include "cpu/kern_attention_f32.h"
 
 static const attention_kernel f32 = ATTENTION_KERNEL("attention_f32_c");
-extern const struct attention_kernels pi0_attention_c;
 const struct attention_kernels pi0_attention_c = { &f32, &f32 };

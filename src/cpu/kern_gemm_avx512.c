@@ -7,18 +7,6 @@
 #define GEMM_ROWS 6
 #define GEMM_VECTORS 4
 
-VEC_INLINE vf gemm_even(vf w)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(w), 16));
-}
-
-VEC_INLINE vf gemm_odd(vf w)
-{
-    const __m512i upper = _mm512_set1_epi32((int)0xffff0000u);
-    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(w), upper));
-}
-
-#include "cpu/kern_gemm_body.h"
 #include "cpu/kern_gemm_f32.h"
 
 const gemm_kernel pi0_gemm_f32_avx512 = GEMM_F32("gemm_f32_avx512", CPU_AVX512);

@@ -2,9 +2,8 @@
 /* kern_gemm_body.h - matrix products, written once in the words of vec_<isa>.h.
  *
  * The file that includes it chooses the tile: GEMM_ROWS rows of GEMM_VECTORS vectors, whose sums
- * stay in registers, and says how a quantum of four bytes of the panel is read: either
- *   gemm_dot(c, x, w)          c + x0 w0 + x1 w1 on pairs of bf16 (then it defines GEMM_DOT), or
- *   gemm_even(w), gemm_odd(w)  the first and second of each pair of bf16, as f32 */
+ * stay in registers. Where there are products of bf16 it also defines GEMM_DOT and gemm_dot(c, x,
+ * w), c + x0 w0 + x1 w1 on the pairs of bf16 that lie in each quantum of four bytes. */
 #ifndef PI0_KERN_GEMM_BODY_H
 #define PI0_KERN_GEMM_BODY_H
 #include "cpu/kern.h"
@@ -41,25 +40,13 @@ VEC_INLINE void add_products(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[
 
 // c += step s of x and of the panel
 VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM_ROWS],
-                         const float *panel, size_t s, const int rows, const enum product product)
+                         const void *panel, size_t s, const int rows, const enum product product)
 {
     vf w[GEMM_VECTORS];
-    panel += s * GEMM_COLS;
-#if !defined(GEMM_DOT)
-    // f32 by bf16 is two products
-    if (product == F32_BF16) {
-        VEC_UNROLL
-        for (int v = 0; v < GEMM_VECTORS; v++) w[v] = gemm_even(v_load(panel + v * VL));
-        add_products(c, x, 2 * s * sizeof(float), w, rows);
-        VEC_UNROLL
-        for (int v = 0; v < GEMM_VECTORS; v++) w[v] = gemm_odd(v_load(panel + v * VL));
-        add_products(c, x, (2 * s + 1) * sizeof(float), w, rows);
-        return;
-    }
-#endif
-    (void)product;
     VEC_UNROLL
-    for (int v = 0; v < GEMM_VECTORS; v++) w[v] = v_load(panel + v * VL);
+    for (size_t v = 0; v < GEMM_VECTORS; v++)
+        w[v] = product == F32_BF16 ? v_load_bf16((const uint16_t *)panel + s * GEMM_COLS + v * VL)
+                                   : v_load((const float *)panel + s * GEMM_COLS + v * VL);
     add_products(c, x, s * sizeof(float), w, rows);
 }
 
@@ -73,8 +60,8 @@ VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM
 
 VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product product)
 {
-    const size_t x_step = product == F32_BF16 ? 2 * sizeof(float) : sizeof(float);
-    const float *panel = t->panel;
+    const size_t step_bytes = GEMM_COLS * (product == F32_BF16 ? sizeof(uint16_t) : sizeof(float));
+    const char *panel = t->panel;
     const char *x[GEMM_ROWS], *x_ahead = t->x_ahead, *ahead = t->ahead;
     vf c[GEMM_ROWS][GEMM_VECTORS];
     VEC_UNROLL
@@ -95,7 +82,7 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product
         // fetch what the next tile and the next panel will read
         VEC_UNROLL
         for (int r = 0; r < rows; r++) __builtin_prefetch(x_ahead + (size_t)r * t->x_stride, 0, 2);
-        x_ahead += GROUP * x_step;
+        x_ahead += GROUP * sizeof(float);
         for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
             __builtin_prefetch(ahead, 0, 2);
         // multiply
@@ -105,9 +92,9 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product
         } else {
             for (size_t s = 0; s < (size_t)left; s++) add_step(c, x, panel, s, rows, product);
         }
-        panel += GROUP * GEMM_COLS;
+        panel += GROUP * step_bytes;
         VEC_UNROLL
-        for (int r = 0; r < rows; r++) x[r] += GROUP * x_step;
+        for (int r = 0; r < rows; r++) x[r] += GROUP * sizeof(float);
     }
     VEC_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -134,7 +121,7 @@ VEC_INLINE void tile_product(const gemm_tile *t, const enum product product)
 }
 
 // the products of one full tile, again and again, without memory
-VEC_INLINE float peak_product(int rounds, const int products)
+VEC_INLINE float peak_product(int rounds)
 {
     volatile float seed = 1e-3f;
     const vf a = v_set1(seed);
@@ -146,7 +133,7 @@ VEC_INLINE float peak_product(int rounds, const int products)
         VEC_UNROLL
         for (int v = 0; v < GEMM_VECTORS; v++) c[r][v] = v_set1(seed);
     }
-    for (int i = 0; i < rounds * products; i++) {
+    for (int i = 0; i < rounds; i++) {
         VEC_UNROLL
         for (int r = 0; r < GEMM_ROWS; r++) {
             VEC_UNROLL

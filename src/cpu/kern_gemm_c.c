@@ -6,17 +6,6 @@
 #define GEMM_ROWS 2
 #define GEMM_VECTORS 4
 
-VEC_INLINE vf gemm_even(vf w)
-{
-    return (vf)((v_bits)w << 16);
-}
-
-VEC_INLINE vf gemm_odd(vf w)
-{
-    return (vf)((v_bits)w & 0xffff0000u);
-}
-
-#include "cpu/kern_gemm_body.h"
 #include "cpu/kern_gemm_f32.h"
 
 const gemm_kernel pi0_gemm_f32_c = GEMM_F32("gemm_f32_c", CPU_C);

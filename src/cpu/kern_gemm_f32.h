@@ -4,6 +4,7 @@
 #ifndef PI0_KERN_GEMM_F32_H
 #define PI0_KERN_GEMM_F32_H
 #include "cpu/kern_gemm_body.h"
+#include "cpu/kern_gemm_pack.h"
 
 static void tile_f32(const gemm_tile *t)
 {
@@ -24,25 +25,25 @@ static void widen_row(void *to, const void *x, int n, int n_padded)
     for (; i < n_padded; i++) ((float *)to)[i] = 0;
 }
 
-static float peak_f32(int rounds)
+static void pack_f32(void *panel, int nr, int column, int n, const tensor_view *w)
 {
-    return peak_product(rounds, 1);
+    pack_as(panel, nr, column, n, w, DTYPE_F32, pi0_pack_f32);
 }
 
-static float peak_bf16(int rounds)
+static void pack_bf16(void *panel, int nr, int column, int n, const tensor_view *w)
 {
-    return peak_product(rounds, 2);
+    pack_as(panel, nr, column, n, w, DTYPE_BF16, pi0_pack_bf16);
 }
 
 // clang-format off
 #define GEMM_F32(kernel_name, kernel_isa)                                                          \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_F32, .x_type = DTYPE_F32,              \
       .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 1, .tile = tile_f32, .end = end_tile,            \
-      .pack = pi0_pack_f32, .pack_x = NULL, .peak = peak_f32 }
+      .pack = pack_f32, .pack_x = NULL, .peak = peak_product }
 
 #define GEMM_BF16(kernel_name, kernel_isa)                                                         \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_BF16, .x_type = DTYPE_F32,             \
-      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 2, .tile = tile_bf16, .end = end_tile,           \
-      .pack = pi0_pack_bf16, .pack_x = widen_row, .peak = peak_bf16 }
+      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 1, .tile = tile_bf16, .end = end_tile,           \
+      .pack = pack_bf16, .pack_x = widen_row, .peak = peak_product }
 // clang-format on
 #endif

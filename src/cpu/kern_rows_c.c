@@ -4,5 +4,4 @@
 
 #include "cpu/kern_rows_body.h"
 
-extern const struct row_kernels pi0_rows_c;
 const struct row_kernels pi0_rows_c = ROW_KERNELS;

@@ -245,7 +245,7 @@ int pi0_weights_load(network *net, weight_block *block, const model_sizes *sizes
     load_all(&l, &n);
     k.bytes = l.a.used;
     k.parameters = l.parameters;
-    const int status = b->ops->block_new(&k.block, k.bytes, err);
+    const int status = b->ops->block_new(b, &k.block, k.bytes, err);
     if (status) {
         pi0_weights_free(&k, b);
         return status;
@@ -262,7 +262,7 @@ int pi0_weights_load(network *net, weight_block *block, const model_sizes *sizes
 
 void pi0_weights_free(weight_block *block, const backend *b)
 {
-    if (block->block) b->ops->block_free(block->block, block->bytes);
+    if (block->block) b->ops->block_free(b, block->block, block->bytes);
     free(block->siglip_layers);
     free(block->gemma_layers);
     *block = (weight_block){ 0 };

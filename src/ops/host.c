@@ -6,8 +6,9 @@
 
 // anonymous pages: zero until touched, so a block's unused end costs nothing; large ones may become
 // huge pages, which spares the address translation of gigabytes of weights
-int pi0_host_block_new(void **block, size_t bytes, pi0_error *err)
+int pi0_host_block_new(const backend *b, void **block, size_t bytes, pi0_error *err)
 {
+    (void)b;
     void *p =
         mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
@@ -17,8 +18,9 @@ int pi0_host_block_new(void **block, size_t bytes, pi0_error *err)
     return PI0_OK;
 }
 
-void pi0_host_block_free(void *block, size_t bytes)
+void pi0_host_block_free(const backend *b, void *block, size_t bytes)
 {
+    (void)b;
     if (block) munmap(block, bytes ? bytes : 1);
 }
 

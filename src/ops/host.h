@@ -4,8 +4,8 @@
 #define PI0_HOST_H
 #include "ops/ops.h"
 
-int pi0_host_block_new(void **block, size_t bytes, pi0_error *err);
-void pi0_host_block_free(void *block, size_t bytes);
+int pi0_host_block_new(const backend *b, void **block, size_t bytes, pi0_error *err);
+void pi0_host_block_free(const backend *b, void *block, size_t bytes);
 void pi0_host_put(backend *b, mat to, tensor_view from);
 void pi0_host_get(backend *b, void *to, mat from);
 

@@ -38,8 +38,8 @@ struct ops {
     const char *name;
 
     /* ---- memory of the backend: the model's weights, a session's block ---- */
-    int (*block_new)(void **block, size_t bytes, pi0_error *err);
-    void (*block_free)(void *block, size_t bytes);
+    int (*block_new)(const backend *b, void **block, size_t bytes, pi0_error *err);
+    void (*block_free)(const backend *b, void *block, size_t bytes);
 
     /* ---- weights ---- */
     // bytes that pack() will write; 0: the backend reads the stored parts themselves

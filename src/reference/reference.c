@@ -94,7 +94,9 @@ static void linear_column(const struct linear_job *j, int col, double *w)
         for (int r = 0; r < DOT_ROWS && first + r < j->x.rows; r++) {
             float *to = output(j, first + r, col);
             double v = activate(sum[r] + bias_of(j->w, col), j->act);
-            if (geglu) v = gelu(sum[r]) * up[r];
+            if (geglu)
+                v = gelu(sum[r] + bias_of(j->w, col)) *
+                    (up[r] + bias_of(j->w, col + j->w->out / 2));
             if (!mat_is_none(j->gate)) v *= row_of(j->gate, 0)[col];
             *to = (float)(j->add ? *to + v : v);
         }

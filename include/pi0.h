@@ -82,7 +82,18 @@ typedef struct pi0_options {
     int max_images;        /* cameras a session must hold; 0: those of the checkpoint */
     int max_tokens;        /* prompt tokens a session must hold; 0: those of the checkpoint */
     uint64_t seed;         /* of the noise that the library draws; default 0 */
-    pi0_log_fn log;        /* NULL: silence */
+
+    /* the robot (section "robot policy" below) */
+    const char *config; /* an openpi config by its name ("pi05_droid"; pi0_config_name() lists
+                           them), or the path of a JSON file that describes a robot. NULL: a LeRobot
+                           folder's own processors; of an openpi folder the network alone */
+    const char *lerobot_state_padding; /* "v0.4": pi0.5's prompt as LeRobot 0.4.0 to 0.4.4 made it,
+                                          the state filled with zeros to max_state_dim. NULL: as
+                                          later versions and openpi, the robot's values alone */
+    int n_action_steps; /* rows of a chunk that pi0_next_action() hands out; 0: what the checkpoint
+                           says (LeRobot's n_action_steps), else all */
+
+    pi0_log_fn log; /* NULL: silence */
     void *log_user;
 } pi0_options;
 
@@ -120,20 +131,20 @@ typedef struct pi0_info {
     int action_dim;        /* columns of the network's actions and noise (32) */
     int state_dim;         /* values of the network's state; 0: pi0.5, which has no state token */
     int num_steps;
-    int image_size;        /* pixels a side (224) */
-    int image_tokens;      /* tokens a camera (256) */
-    int max_tokens;        /* prompt tokens at most */
+    int image_size;   /* pixels a side (224) */
+    int image_tokens; /* tokens a camera (256) */
+    int max_tokens;   /* prompt tokens at most */
     int vocabulary;
     int n_cameras;
     pi0_stack_info vision, language, expert;
-    int n_tensors;              /* in the files */
-    int n_f32, n_bf16, n_f16;   /* tensors of each type among them */
-    uint64_t parameters;        /* used by the network */
-    uint64_t mapped_bytes;      /* size of the mapped files */
-    uint64_t packed_bytes;      /* memory of the backend's own copy of the weights */
-    const char *backend;        /* "cpu" or "reference": what "auto" chose */
-    const char *isa;            /* instruction set of the kernels, as "avx512bf16" or "c" */
-    const char *precision;      /* "bf16" or "f32" */
+    int n_tensors;            /* in the files */
+    int n_f32, n_bf16, n_f16; /* tensors of each type among them */
+    uint64_t parameters;      /* used by the network */
+    uint64_t mapped_bytes;    /* size of the mapped files */
+    uint64_t packed_bytes;    /* memory of the backend's own copy of the weights */
+    const char *backend;      /* "cpu" or "reference": what "auto" chose */
+    const char *isa;          /* instruction set of the kernels, as "avx512bf16" or "c" */
+    const char *precision;    /* "bf16" or "f32" */
     int n_warnings;
 } pi0_info;
 
@@ -176,12 +187,20 @@ PI0_API int pi0_session_create(pi0_session **session, const pi0_model *model,
                                const pi0_options *opt, pi0_error *err);
 PI0_API void pi0_session_free(pi0_session *session);
 
-/* 8-bit RGB, rows from the top, `stride` bytes apart (0: 3*width). Borrowed for the call. */
+/* How a picture's numbers lie in memory: type, and whether a pixel's three colours lie together
+ * (HWC) or each colour is a plane of its own (CHW). */
+enum { PI0_RGB8_HWC = 0, PI0_RGB8_CHW = 1, PI0_RGBF32_HWC = 2, PI0_RGBF32_CHW = 3 };
+
+/* RGB, rows from the top, `stride` bytes apart (0: without a gap); CHW: three planes of height *
+ * stride bytes. 8-bit, or f32 in [0,1], which becomes what the checkpoint's own runtime makes of
+ * it (openpi: 255*x cut to 8 bits; LeRobot: itself). Borrowed for the call. */
 typedef struct pi0_image {
-    const char *camera; /* name as pi0_model_camera() gives it; NULL: the next camera in order */
-    const uint8_t *rgb;
+    const char *camera; /* name as pi0_model_camera() gives it (in a pi0_observation: as the robot
+                           calls it); NULL: the next camera in order */
+    const void *rgb;
     int width, height;
     size_t stride;
+    int format; /* PI0_RGB8_HWC ... */
 } pi0_image;
 
 /* What enters the network. Absent cameras are left out: they cost nothing.
@@ -251,6 +270,161 @@ PI0_API void pi0_session_timing(const pi0_session *session, pi0_timing *timing);
 typedef void (*pi0_tap_fn)(void *user, const char *name, const float *data, int rows, int cols);
 PI0_API int pi0_session_set_tap(pi0_session *session, pi0_tap_fn tap, void *user, pi0_error *err);
 
+/* ---- robot policy ------------------------------------------------------------------------ */
+
+/* From what a robot measures to what it shall do: cameras under the robot's own names, state and
+ * actions in its own units. Everything that openpi's Policy and LeRobot's processors do around the
+ * network is done here, in the same order and in the same types.
+ *
+ *     opt.config = "pi05_droid";                     (a LeRobot folder needs none)
+ *     pi0_load(&m, dir, &opt, &e); pi0_session_create(&s, m, &opt, &e);
+ *     pi0_act(s, &observation, NULL, actions, n_actions, &e);
+ *
+ * openpi folder: the config is one of its named ones or a JSON file, statistics are read from
+ * <folder>/assets/<asset id>/norm_stats.json. LeRobot folder: policy_preprocessor.json,
+ * policy_postprocessor.json and their state files. Nothing that is missing is passed over. */
+
+/* One vector of the robot's state, in the robot's units. Borrowed for the call. */
+typedef struct pi0_state {
+    const char *name;     /* the robot's: "state", "observation/joint_position" ...; NULL: all of
+                             the robot's state in one vector, in the policy's order */
+    const double *values; /* [n], finite */
+    int n;
+} pi0_state;
+
+/* What a robot sees, feels and was told, at one moment. Names are the robot's own:
+ *   ALOHA   images cam_high, cam_left_wrist, cam_right_wrist, cam_low (not looked at); state
+ *   DROID   observation/exterior_image_1_left, observation/wrist_image_left;
+ *           observation/joint_position, observation/gripper_position
+ *   LIBERO  observation/image, observation/wrist_image; observation/state
+ *   LeRobot the keys of config.json, or those that its rename step renames; observation.state
+ * and pi0_model_policy() tells them for any model. Pictures have any size. */
+typedef struct pi0_observation {
+    const pi0_image *images;
+    int n_images;
+    const pi0_state *states;
+    int n_states;
+    const char *prompt; /* UTF-8; NULL: the config's default prompt */
+} pi0_observation;
+
+/* Observation in, one chunk of robot commands out: the input steps, pi0_observe(), pi0_denoise(),
+ * the output steps.
+ * noise: [horizon][action_dim] f32, or NULL: drawn from the session's seed, another each time.
+ * actions: [horizon][policy's n_actions] in the robot's units, written whole or not at all;
+ * n_actions: doubles it has room for. Actions that are relative to the state are made absolute
+ * with the state of this observation. After the first call a session allocates nothing.
+ * Errors: PI0_EINVAL (no config; missing, unknown or doubled camera or state; wrong number of
+ * values; not finite; a picture of CHW order given as HWC; no prompt, not UTF-8), PI0_EFORMAT,
+ * PI0_EUNSUPPORTED, PI0_EIO (the checkpoint's statistics or processors), PI0_ENOMEM,
+ * PI0_ECANCELED, PI0_ENUMERIC. The session works on after each of them.
+ * Source: openpi src/openpi/policies/policy.py Policy.infer;
+ * lerobot src/lerobot/policies/pi0/modeling_pi0.py predict_action_chunk and the processors. */
+PI0_API int pi0_act(pi0_session *session, const pi0_observation *obs, const float *noise,
+                    double *actions, size_t n_actions, pi0_error *err);
+
+/* The chunk of the last pi0_act(), row by row, as a control loop takes it. */
+
+/* Copy the next row into action: [n_actions] doubles of room. PI0_EINVAL: none is left (call
+ * pi0_act() again), or too little room.
+ * Source: openpi packages/openpi-client/src/openpi_client/action_chunk_broker.py;
+ * lerobot modeling_pi0.py select_action. */
+PI0_API int pi0_next_action(pi0_session *session, double *action, size_t n_actions, pi0_error *err);
+/* Rows that pi0_next_action() still has: 0 before the first pi0_act() and after the last row. */
+PI0_API int pi0_actions_left(const pi0_session *session);
+/* A new episode: forget the rows that are left. The noise goes on (pi0_session_seed()). */
+PI0_API void pi0_session_reset(pi0_session *session);
+
+/* What the input steps made of an observation. Memory is the session's, until its next call. */
+typedef struct pi0_policy_inputs {
+    pi0_inputs network;         /* as pi0_infer() of any session of such a model takes it: pictures
+                                   of image_size (openpi) or pixels (LeRobot), tokens, and for pi0
+                                   the state */
+    const char *const *cameras; /* [network.n_images] the network's names of the present ones */
+    const double *state;        /* [n_state] normalised, without the zeros behind it */
+    int n_state;
+    const char *prompt;   /* the observation's or the default one, before it was cleaned */
+    int prompt_has_state; /* the state is part of the tokens */
+    int prompt_cut;       /* the prompt was longer than the policy allows: its end is missing */
+} pi0_policy_inputs;
+
+/* The input steps of pi0_act() alone; the network does not run. Errors: as pi0_act(). */
+PI0_API int pi0_prepare(pi0_session *session, const pi0_observation *obs, pi0_policy_inputs *inputs,
+                        pi0_error *err);
+
+/* A camera of the robot. */
+typedef struct pi0_policy_camera {
+    const char *name; /* as the robot calls it */
+    const char *slot; /* the network's name for it; NULL: accepted and not looked at */
+    int required;     /* 0: may be missing (at least one camera must be there) */
+} pi0_policy_camera;
+
+/* A vector of the robot's state; the policy's state is all of them in order. */
+typedef struct pi0_policy_state {
+    const char *name;
+    int size;
+} pi0_policy_state;
+
+/* How values are normalised.
+ * zscore (openpi) and MEAN_STD (LeRobot): a is the mean, b the standard deviation;
+ * quantile, QUANTILES, QUANTILE10, MIN_MAX: a is the lower bound, b the upper; IDENTITY: n is 0. */
+typedef struct pi0_policy_norm {
+    const char *kind;
+    double eps;
+    int n;
+    const double *a, *b; /* [n] */
+} pi0_policy_norm;
+
+#define PI0_POLICY_MAX_STEPS 12
+
+/* What a policy is. Strings and arrays belong to the model, or to the library for a named config.
+ */
+typedef struct pi0_policy_info {
+    const char *config; /* named config, "name" of a custom one, "lerobot" */
+    const char *robot;  /* "ALOHA", "DROID", "LIBERO", "custom", "LeRobot" */
+    int pi05;
+    int horizon;
+    int max_tokens;
+    int n_action_steps; /* rows that pi0_next_action() hands out of each chunk */
+    int n_cameras;
+    const pi0_policy_camera *cameras;
+    const char *image_axes; /* how the robot's own arrays lie: "CHW", "HWC" or "HWC or CHW" */
+    int extra_allowed; /* names that are not listed are passed over with a warning, as openpi does
+                          for DROID and LIBERO; 0: they are an error */
+    int n_states;
+    const pi0_policy_state *states;
+    int state_dim;                   /* values of all states together */
+    int n_actions;                   /* columns of pi0_act()'s actions */
+    const char *const *action_names; /* [n_actions]; NULL: not known */
+    const char *state_units;         /* in words; NULL: not known */
+    const char *action_units;
+    const char *default_prompt; /* NULL: none */
+    const char *prompt_format;  /* "pi0" (openpi's, the text alone), "pi05" (text and state),
+                                   "lerobot_pi0" */
+    int state_in_prompt;
+    const char *time_grid;         /* "openpi", "lerobot" */
+    const char *resize;            /* "pillow", "torch" */
+    const unsigned char *relative; /* [n_actions] 1: the network's action is relative to the
+                                      state; NULL: none is */
+    const char *asset_id;          /* NULL: not from <folder>/assets */
+    const char *statistics;        /* the file they were read from; NULL: not read */
+    const char *metadata;          /* openpi's policy metadata as a JSON object, "{}" */
+    const char *input_steps[PI0_POLICY_MAX_STEPS]; /* names in the order in which they run, NULL
+                                                      behind the last */
+    const char *output_steps[PI0_POLICY_MAX_STEPS];
+    pi0_policy_norm state_norm, action_norm; /* n 0 before the statistics are read */
+} pi0_policy_info;
+
+/* The policy of a model. Errors: why there is none (no config for an openpi folder, LeRobot
+ * processors that are missing or that this library does not know). */
+PI0_API int pi0_model_policy(const pi0_model *model, pi0_policy_info *info, pi0_error *err);
+
+/* Name of openpi's config i, 0 <= i; NULL behind the last one.
+ * Source: openpi src/openpi/training/config.py _CONFIGS. */
+PI0_API const char *pi0_config_name(int i);
+/* What a named config says, without a checkpoint. PI0_EINVAL: an unknown name; the message has the
+ * nearest one and the list. */
+PI0_API int pi0_config_info(const char *name, pi0_policy_info *info, pi0_error *err);
+
 /* ---- the parts that robots' own code may need -------------------------------------------- */
 
 /* Standard normal noise, the same bits on every machine: Philox4x32-10, key (low, high word of
@@ -270,6 +444,29 @@ PI0_API int pi0_resize_with_pad(const pi0_image *image, int size, uint8_t *out, 
  * lerobot src/lerobot/policies/pi0/processor_pi0.py, pi05/processor_pi05.py. */
 PI0_API int pi0_tokenize(const pi0_model *model, const char *prompt, const double *state,
                          int n_state, int32_t *ids, int capacity, int *n_ids, pi0_error *err);
+
+/* ---- measurement ------------------------------------------------------------------------- */
+
+/* Floating-point operations per second that the instruction of the model's big matrix products
+ * reaches on the session's threads, in registers alone, measured now for about `ms` milliseconds:
+ * what a chunk's time can be compared with. Errors: PI0_EDEVICE (reference backend), PI0_EINVAL. */
+PI0_API int pi0_measure_peak(pi0_session *session, double ms, double *flops, pi0_error *err);
+
+/* One kind of matrix product of the network, with the conversion of its input and its ending. */
+typedef struct pi0_product {
+    const char *name;  /* "prefix gate up, geglu" */
+    int rows, out, in; /* y[rows][out] = x[rows][in] w[out][in]' */
+    int calls;         /* in one chunk */
+    double ms;         /* of one: the fastest pass over all layers, divided by their number */
+    double flop;       /* of one */
+} pi0_product;
+
+/* How many kinds there are, and the time of number `index` among them for a chunk of n_images
+ * cameras and n_tokens prompt tokens, best of `reps`. Forgets the session's observation.
+ * Errors: PI0_EINVAL, PI0_ENOMEM. */
+PI0_API int pi0_product_count(void);
+PI0_API int pi0_measure_product(pi0_session *session, int index, int n_images, int n_tokens,
+                                int reps, pi0_product *product, pi0_error *err);
 
 #ifdef __cplusplus
 }

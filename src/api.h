@@ -7,6 +7,7 @@
 #include "model/run.h"
 #include "model/weights.h"
 #include "policy/image.h"
+#include "policy/policy.h"
 #include "policy/prompt.h"
 
 struct pi0_model {
@@ -17,9 +18,11 @@ struct pi0_model {
     weight_block weights;
     backend_choice backend;
     warning_list warnings;
-    tokenizer *words;  // NULL: none was found
-    char *searched;    // where a tokenizer was looked for, for the message
-    run_limits limits; // of the options and the config; horizon 0: not known
+    tokenizer *words;    // NULL: none was found
+    char *searched;      // where a tokenizer was looked for, for the message
+    run_limits limits;   // of the options and the config; horizon 0: not known
+    policy *policy;      // NULL: none,
+    pi0_error no_policy; // and why
     logger log;
 };
 
@@ -41,14 +44,40 @@ struct pi0_session {
     float *state;        // [state_dim]
     float *noise;        // [H][32]
     float *actions;      // [H][32]
-    image_scratch scratch;
+    image_scratch scratch, converted;
+
+    // the robot's side; NULL until it is used
+    struct acting *acting;
+    int n_action_steps;
 
     uint64_t seed, chunk; // noise drawn: stream number `chunk`
     bool observed;
     pi0_timing timing;
 };
 
+// every number of the options in its range; PI0_EINVAL names it
+int pi0_check_options(const pi0_options *opt, pi0_error *err);
+
 // limits of a session: options over the model's
 int pi0_session_limits(run_limits *limits, const pi0_model *m, const pi0_options *opt,
                        pi0_error *err);
+
+// forget a cancel that came before a public call
+void pi0_session_start(pi0_session *s);
+// observe and denoise of a call that has started
+int pi0_session_infer(pi0_session *s, const pi0_inputs *in, const float *noise, float *actions,
+                      size_t n_actions, pi0_error *err);
+double pi0_now_ms(void);
+
+// the robot's side of a session
+void pi0_acting_free(struct acting *a);
+
+// tokens of a prompt in a format of its own, with the model's tokenizer
+int pi0_model_tokens(const pi0_model *m, enum prompt_format format, const char *prompt,
+                     const double *state, int n_state, int max_tokens, int32_t *ids, int *n_ids,
+                     bool *cut, pi0_error *err);
+
+// the same in the format of the network-level calls; a cut prompt is logged
+int pi0_network_tokens(const pi0_model *m, const char *prompt, const double *state, int n_state,
+                       int max_tokens, int32_t *ids, int *n_ids, pi0_error *err);
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static double now_ms(void)
+double pi0_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -65,14 +65,16 @@ static int resize_images(pi0_session *s, const pi0_inputs *in, pi0_error *err)
     int order[CONFIG_MAX_CAMERAS];
     int status = sort_cameras(s->model, in, order, err);
     for (int k = 0; k < in->n_images && !status; k++) {
-        const pi0_image *image = &in->images[order[k]];
+        pi0_image image;
         if (s->model->config.layout == LAYOUT_LEROBOT) {
             float *to = s->pixels + (size_t)k * values;
-            status = pi0_image_resize_torch(image, size, to, &s->scratch, err);
+            status = pi0_image_interleave(&in->images[order[k]], &image, &s->converted, err);
+            if (!status) status = pi0_image_resize_torch(&image, size, to, &s->scratch, err);
             s->images[k] = (tensor_view){ to, 3 * size, size, size, 1, DTYPE_F32 };
         } else {
             uint8_t *to = s->rgb + (size_t)k * values;
-            status = pi0_image_resize_pillow(image, size, to, &s->scratch, err);
+            status = pi0_image_to_rgb8(&in->images[order[k]], &image, &s->converted, err);
+            if (!status) status = pi0_image_resize_pillow(&image, size, to, &s->scratch, err);
             s->images[k] = (tensor_view){ to, size, 3 * size, 3 * size, 1, DTYPE_U8 };
         }
     }
@@ -134,7 +136,8 @@ static int take_prompt(pi0_session *s, const pi0_inputs *in, int *n, pi0_error *
         memcpy(s->tokens, in->tokens, (size_t)in->n_tokens * sizeof *in->tokens);
         *n = in->n_tokens;
     } else {
-        status = pi0_tokenize(s->model, in->prompt, in->state, in->n_state, s->tokens, max, n, err);
+        status = pi0_network_tokens(s->model, in->prompt, in->state, in->n_state, max, s->tokens, n,
+                                    err);
     }
     return status ? status : check_tokens(s, s->tokens, *n, err);
 }
@@ -147,8 +150,10 @@ static int take_state(pi0_session *s, const pi0_inputs *in, pi0_error *err)
         return pi0_fail(err, PI0_EINVAL, "no state: pi0 needs up to %d normalised values", dim);
     if (!in->state) return PI0_OK;
     if (in->n_state < 1 || (!z->pi05 && in->n_state > dim))
-        return pi0_fail(err, PI0_EINVAL, "the state has %d values, expected 1 to %d", in->n_state,
-                        z->pi05 ? s->r.limits.max_tokens : dim);
+        return z->pi05 ? pi0_fail(err, PI0_EINVAL, "the state has %d values, expected some or NULL",
+                                  in->n_state)
+                       : pi0_fail(err, PI0_EINVAL, "the state has %d values, expected 1 to %d",
+                                  in->n_state, dim);
     for (int i = 0; i < in->n_state; i++)
         if (!isfinite(in->state[i]))
             return pi0_fail(err, PI0_EINVAL, "state value %d is not finite", i);
@@ -162,7 +167,7 @@ static int take_state(pi0_session *s, const pi0_inputs *in, pi0_error *err)
 static int observe(pi0_session *s, const pi0_inputs *in, pi0_error *err)
 {
     int n_tokens = 0;
-    const double start = now_ms();
+    const double start = pi0_now_ms();
     s->observed = false;
     s->timing = (pi0_timing){ 0 };
     if (!in) return pi0_fail(err, PI0_EINVAL, "pi0_observe: inputs is NULL");
@@ -172,13 +177,13 @@ static int observe(pi0_session *s, const pi0_inputs *in, pi0_error *err)
     if (status) return status;
 
     const run_inputs inputs = { s->images, in->n_images, s->tokens, n_tokens, s->state };
-    const double ready = now_ms();
+    const double ready = pi0_now_ms();
     s->b.ops->begin(&s->b);
     status = pi0_run_vision(&s->r, &inputs);
-    const double seen = now_ms();
+    const double seen = pi0_now_ms();
     if (!status) status = pi0_run_prefix(&s->r, &inputs);
     s->b.ops->end(&s->b);
-    const double done = now_ms();
+    const double done = pi0_now_ms();
     if (status) return pi0_fail(err, status, "canceled");
     s->timing = (pi0_timing){ ready - start, seen - ready, done - seen, 0, done - start };
     s->observed = true;
@@ -191,7 +196,7 @@ static int take_noise(pi0_session *s, const float *noise, size_t n, const float 
 {
     *use = s->noise;
     if (!noise) {
-        pi0_noise(s->seed, s->chunk++, s->noise, n);
+        pi0_noise(s->seed, s->chunk, s->noise, n);
         return PI0_OK;
     }
     for (size_t i = 0; i < n; i++)
@@ -218,12 +223,13 @@ static int denoise(pi0_session *s, const float *noise, float *actions, size_t n_
     const run_limits *l = &s->r.limits;
     const int cols = s->r.actions.cols;
     const size_t n = (size_t)l->horizon * (size_t)cols;
-    const double start = now_ms();
+    const double start = pi0_now_ms();
     if (!s->observed)
         return pi0_fail(err, PI0_EINVAL, "pi0_denoise: no observation yet: call pi0_observe first");
     if (!actions || n_actions < n)
         return pi0_fail(err, PI0_EINVAL, "room for %zu actions, expected %d x %d = %zu",
                         actions ? n_actions : 0, l->horizon, cols, n);
+    const bool own_noise = !noise;
     int status = take_noise(s, noise, n, &noise, err);
     if (status) return status;
     s->b.ops->begin(&s->b);
@@ -234,35 +240,44 @@ static int denoise(pi0_session *s, const float *noise, float *actions, size_t n_
     if (status) return pi0_fail(err, status, "canceled");
     if ((status = check_actions(s->actions, n, cols, err))) return status;
     memcpy(actions, s->actions, n * sizeof *actions);
-    s->timing.denoise_ms = now_ms() - start;
+    s->chunk += own_noise; // a chunk that failed has used none
+    s->timing.denoise_ms = pi0_now_ms() - start;
     s->timing.total_ms =
         s->timing.inputs_ms + s->timing.vision_ms + s->timing.prefix_ms + s->timing.denoise_ms;
     return PI0_OK;
 }
 
-// a cancel that came before the call is forgotten
-static void start_call(pi0_session *s)
+void pi0_session_start(pi0_session *s)
 {
     atomic_store_explicit(&s->cancel, 0, memory_order_relaxed);
 }
 
 int pi0_observe(pi0_session *session, const pi0_inputs *in, pi0_error *err)
 {
-    start_call(session);
+    if (!session) return pi0_fail(err, PI0_EINVAL, "pi0_observe: session is NULL");
+    pi0_session_start(session);
     return observe(session, in, err);
 }
 
 int pi0_denoise(pi0_session *session, const float *noise, float *actions, size_t n_actions,
                 pi0_error *err)
 {
-    start_call(session);
+    if (!session) return pi0_fail(err, PI0_EINVAL, "pi0_denoise: session is NULL");
+    pi0_session_start(session);
     return denoise(session, noise, actions, n_actions, err);
 }
 
 int pi0_infer(pi0_session *session, const pi0_inputs *in, const float *noise, float *actions,
               size_t n_actions, pi0_error *err)
 {
-    start_call(session);
-    const int status = observe(session, in, err);
-    return status ? status : denoise(session, noise, actions, n_actions, err);
+    if (!session) return pi0_fail(err, PI0_EINVAL, "pi0_infer: session is NULL");
+    pi0_session_start(session);
+    return pi0_session_infer(session, in, noise, actions, n_actions, err);
+}
+
+int pi0_session_infer(pi0_session *s, const pi0_inputs *in, const float *noise, float *actions,
+                      size_t n_actions, pi0_error *err)
+{
+    const int status = observe(s, in, err);
+    return status ? status : denoise(s, noise, actions, n_actions, err);
 }

@@ -27,13 +27,14 @@ static int check_range(const char *what, int value, int max, pi0_error *err)
     return pi0_fail(err, PI0_EINVAL, "option %s is %d, expected 0 to %d", what, value, max);
 }
 
-static int check_options(const pi0_options *opt, pi0_error *err)
+int pi0_check_options(const pi0_options *opt, pi0_error *err)
 {
     int status = check_range("n_threads", opt->n_threads, 1024, err);
     if (!status) status = check_range("num_steps", opt->num_steps, 1024, err);
     if (!status) status = check_range("horizon", opt->horizon, 4096, err);
     if (!status) status = check_range("max_images", opt->max_images, CONFIG_MAX_CAMERAS, err);
     if (!status) status = check_range("max_tokens", opt->max_tokens, 65536, err);
+    if (!status) status = check_range("n_action_steps", opt->n_action_steps, 4096, err);
     return status;
 }
 
@@ -79,16 +80,48 @@ static int find_tokenizer(pi0_model *m, const char *dir, const pi0_options *opt,
 static void set_limits(pi0_model *m, const pi0_options *opt)
 {
     const checkpoint_config *c = &m->config;
-    m->limits.horizon = c->horizon ? c->horizon : opt->horizon;
+    const pi0_policy_info *p = m->policy ? &m->policy->info : NULL;
+    m->limits.horizon = c->horizon ? c->horizon : p && p->horizon ? p->horizon : opt->horizon;
     m->limits.num_steps = opt->num_steps ? opt->num_steps
                           : c->num_steps ? c->num_steps
                                          : DEFAULT_STEPS;
     m->limits.max_images = opt->max_images ? opt->max_images : c->n_cameras;
     m->limits.max_tokens = opt->max_tokens  ? opt->max_tokens
+                           : p              ? p->max_tokens
                            : c->max_tokens  ? c->max_tokens
                            : m->source.pi05 ? MAX_TOKENS_PI05
                                             : MAX_TOKENS_PI0;
-    m->limits.grid = c->layout == LAYOUT_LEROBOT ? TIME_LEROBOT : TIME_OPENPI;
+    const bool lerobot = p ? m->policy->lerobot_grid : c->layout == LAYOUT_LEROBOT;
+    m->limits.grid = lerobot ? TIME_LEROBOT : TIME_OPENPI;
+}
+
+/* The robot's side. What was asked for and cannot be had is an error; where nothing was, the
+ * network works without, and pi0_act() says why it does not. */
+static int load_policy(pi0_model *m, const char *dir, const model_sizes *sizes,
+                       const pi0_options *opt, pi0_error *err)
+{
+    const policy_request request = {
+        .dir = dir,
+        .config = opt->config,
+        .state_padding = opt->lerobot_state_padding,
+        .horizon = opt->horizon,
+        .n_action_steps = opt->n_action_steps,
+        .checkpoint = &m->config,
+        .pi05 = sizes->pi05,
+        .state_dim = sizes->size[SIZE_STATE],
+        .action_dim = sizes->size[SIZE_ACTION],
+    };
+    int status = pi0_policy_load(&m->policy, &request, &m->no_policy);
+    const bool asked = opt->config || opt->lerobot_state_padding || opt->n_action_steps;
+    if (status == PI0_ENOMEM || (status && asked))
+        return pi0_fail(err, status, "%s", m->no_policy.message);
+    if (status)
+        return m->config.layout == LAYOUT_LEROBOT
+                   ? pi0_warn(&m->warnings, err, "no robot policy: %s", m->no_policy.message)
+                   : PI0_OK;
+    for (int i = 0; i < m->policy->n_warnings && !status; i++)
+        status = pi0_warn(&m->warnings, err, "%s", m->policy->warning[i]);
+    return status;
 }
 
 // a pool for the packing alone
@@ -114,6 +147,7 @@ static int load(pi0_model *m, const char *path, const char *dir, const pi0_optio
         status = pi0_warn(&m->warnings, err, "%s", m->config.warning);
     if (!status)
         status = pi0_sizes_read(&sizes, &m->source, &m->files, &m->config, &m->warnings, err);
+    if (!status) status = load_policy(m, dir, &sizes, opt, err);
     if (!status) status = find_tokenizer(m, dir, opt, err);
     if (!status) status = pack_weights(m, &sizes, opt, err);
     return status;
@@ -125,7 +159,7 @@ int pi0_load(pi0_model **model, const char *path, const pi0_options *opt, pi0_er
     pi0_default_options(&defaults);
     if (!opt) opt = &defaults;
     if (!model || !path) return pi0_fail(err, PI0_EINVAL, "pi0_load: model or path is NULL");
-    int status = check_options(opt, err);
+    int status = pi0_check_options(opt, err);
     if (status) return status;
     pi0_model *m = calloc(1, sizeof *m);
     char *dir = NULL;
@@ -152,6 +186,7 @@ void pi0_free(pi0_model *model)
 {
     if (!model) return;
     pi0_weights_free(&model->weights, &model->backend.b);
+    pi0_policy_free(model->policy);
     pi0_tokenizer_free(model->words);
     pi0_safetensors_close(&model->files);
     pi0_warnings_free(&model->warnings);
@@ -222,29 +257,43 @@ static enum prompt_format format_of(const pi0_model *m)
     return m->config.layout == LAYOUT_LEROBOT ? PROMPT_LEROBOT_PI0 : PROMPT_OPENPI;
 }
 
-int pi0_tokenize(const pi0_model *model, const char *prompt, const double *state, int n_state,
-                 int32_t *ids, int capacity, int *n_ids, pi0_error *err)
+int pi0_model_tokens(const pi0_model *m, enum prompt_format format, const char *prompt,
+                     const double *state, int n_state, int max_tokens, int32_t *ids, int *n_ids,
+                     bool *cut, pi0_error *err)
 {
-    bool cut;
-    int n;
-    if (!prompt || !ids || !n_ids)
-        return pi0_fail(err, PI0_EINVAL, "pi0_tokenize: prompt, ids or n_ids is NULL");
-    if (!model->words)
+    if (!m->words)
         return pi0_fail(err, PI0_EINVAL,
                         "a prompt needs a tokenizer and %s is not there: give PaliGemma's "
                         "SentencePiece model (tokenizer.model of google/paligemma-3b-pt-224, or "
                         "paligemma_tokenizer.model of openpi's cache) as option tokenizer",
-                        model->searched);
+                        m->searched);
+    return pi0_prompt_tokens(m->words, format, prompt, state, n_state, max_tokens, ids, n_ids, cut,
+                             err);
+}
+
+int pi0_network_tokens(const pi0_model *m, const char *prompt, const double *state, int n_state,
+                       int max_tokens, int32_t *ids, int *n_ids, pi0_error *err)
+{
+    bool cut;
+    const int status = pi0_model_tokens(m, format_of(m), prompt, state, n_state, max_tokens, ids,
+                                        n_ids, &cut, err);
+    if (!status && cut)
+        pi0_log(&m->log, PI0_LOG_WARNING,
+                "the prompt is longer than %d tokens and was cut at its end", max_tokens);
+    return status;
+}
+
+int pi0_tokenize(const pi0_model *model, const char *prompt, const double *state, int n_state,
+                 int32_t *ids, int capacity, int *n_ids, pi0_error *err)
+{
+    int n;
+    if (!model || !prompt || !ids || !n_ids)
+        return pi0_fail(err, PI0_EINVAL, "pi0_tokenize: model, prompt, ids or n_ids is NULL");
     if (capacity < model->limits.max_tokens)
         return pi0_fail(err, PI0_EINVAL, "room for %d tokens, expected max_tokens, %d", capacity,
                         model->limits.max_tokens);
-    const int status = pi0_prompt_tokens(model->words, format_of(model), prompt, state, n_state,
-                                         model->limits.max_tokens, ids, &n, &cut, err);
-    if (status) return status;
-    if (cut)
-        pi0_log(&model->log, PI0_LOG_WARNING,
-                "the prompt is longer than %d tokens and was cut at its end",
-                model->limits.max_tokens);
-    *n_ids = n;
-    return PI0_OK;
+    const int status =
+        pi0_network_tokens(model, prompt, state, n_state, model->limits.max_tokens, ids, &n, err);
+    if (!status) *n_ids = n;
+    return status;
 }

@@ -10,14 +10,18 @@ int pi0_session_limits(run_limits *limits, const pi0_model *m, const pi0_options
                        pi0_error *err)
 {
     run_limits l = m->limits;
-    if (opt->num_steps < 0 || opt->num_steps > 1024)
-        return pi0_fail(err, PI0_EINVAL, "num_steps is %d, expected 1 to 1024", opt->num_steps);
+    const int status = pi0_check_options(opt, err);
+    if (status) return status;
     if (opt->num_steps) l.num_steps = opt->num_steps;
     if (opt->max_images > 0) l.max_images = opt->max_images;
     if (opt->max_tokens > 0) l.max_tokens = opt->max_tokens;
     if (opt->horizon && m->config.horizon && opt->horizon != m->config.horizon)
         return pi0_fail(err, PI0_EINVAL, "horizon %d was asked for, but config.json says %d",
                         opt->horizon, m->config.horizon);
+    if (opt->horizon && m->policy && m->policy->info.horizon &&
+        opt->horizon != m->policy->info.horizon)
+        return pi0_fail(err, PI0_EINVAL, "horizon %d was asked for, but config \"%s\" says %d",
+                        opt->horizon, m->policy->info.config, m->policy->info.horizon);
     if (opt->horizon) l.horizon = opt->horizon;
     if (l.horizon < 1)
         return pi0_fail(err, PI0_EINVAL,
@@ -93,6 +97,7 @@ int pi0_model_plan(const pi0_model *model, const pi0_options *opt, int n_images,
     run_limits limits;
     size_t work;
     pi0_default_options(&defaults);
+    if (!model || !plan) return pi0_fail(err, PI0_EINVAL, "pi0_model_plan: model or plan is NULL");
     int status = pi0_session_limits(&limits, model, opt ? opt : &defaults, err);
     if (status) return status;
     if (n_images < 0 || n_images > limits.max_images || n_tokens < 0 ||
@@ -151,7 +156,7 @@ static int device_block(pi0_session *s, const run_limits *l, pi0_error *err)
     if (!(host = malloc(pi0_run_host_floats(&s->model->net, l) * sizeof *host)))
         return pi0_fail(err, PI0_ENOMEM, "no memory for a session's tables");
     s->block_bytes = p.session_bytes;
-    status = s->b.ops->block_new(&s->block, s->block_bytes, err);
+    status = s->b.ops->block_new(&s->b, &s->block, s->block_bytes, err);
     if (!status) {
         s->b.scratch = (arena){ .base = s->block, .size = s->block_bytes - work };
         s->b.work = (char *)s->block + (s->block_bytes - work);
@@ -178,6 +183,7 @@ int pi0_session_create(pi0_session **session, const pi0_model *model, const pi0_
     s->model = model;
     s->b = model->backend.b;
     s->seed = opt->seed;
+    s->n_action_steps = opt->n_action_steps;
     atomic_init(&s->cancel, 0);
     status = pi0_pool_create(&s->b.threads, opt->n_threads, err);
     if (!status) status = host_buffers(s, &limits, err);
@@ -193,9 +199,12 @@ int pi0_session_create(pi0_session **session, const pi0_model *model, const pi0_
 void pi0_session_free(pi0_session *session)
 {
     if (!session) return;
-    if (session->block) session->b.ops->block_free(session->block, session->block_bytes);
+    if (session->block)
+        session->b.ops->block_free(&session->b, session->block, session->block_bytes);
     pi0_pool_free(session->b.threads);
     pi0_image_scratch_free(&session->scratch);
+    pi0_image_scratch_free(&session->converted);
+    pi0_acting_free(session->acting);
     free(session->r.tap.host);
     free(session->host);
     free(session);

@@ -16,7 +16,7 @@ enum prompt_format {
 
 /* Tokens of a prompt, bos first, cut at max_tokens (*cut tells; openpi and LeRobot cut too).
  * state [n_state] normalised, for PROMPT_PI05 only.
- * PI0_EINVAL: not UTF-8, a NUL inside can't be; capacity < max_tokens. PI0_ENOMEM. */
+ * PI0_EINVAL: not UTF-8. PI0_EFORMAT: the tokenizer failed. PI0_ENOMEM. */
 int pi0_prompt_tokens(const tokenizer *t, enum prompt_format format, const char *prompt,
                       const double *state, int n_state, int max_tokens, int32_t *ids, int *n_ids,
                       bool *cut, pi0_error *err);

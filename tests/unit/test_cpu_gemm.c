@@ -5,6 +5,7 @@
 #include "core/cpu.h"
 #include "core/pool.h"
 #include "cpu/gemm.h"
+#include "cpu/panels.h"
 #include "support/expect.h"
 #include <math.h>
 #include <stdlib.h>

@@ -269,8 +269,8 @@ static void refuses_bad_arguments(void **state)
         { { "cam", rgb, 65536, 8, 0, 0 }, 224, "65536 x 8 pixels, expected 1 to 65535" },
         { { "cam", rgb, 8, INT32_MAX, 0, 0 }, 224, "8 x 2147483647" },
         { { "cam", NULL, 8, 8, 0, 0 }, 224, "no pixels" },
-        { { "cam", rgb, 8, 8, 0, PI0_RGB8_CHW }, 224, "format 1 cannot" },
-        { { "cam", rgb, 8, 8, 0, -1 }, 224, "format -1 cannot" },
+        { { "cam", rgb, 8, 8, 0, -1 }, 224, "format -1" },
+        { { "cam", rgb, 8, 8, 0, 4 }, 224, "format 4" },
         { { "cam", rgb, 8, 8, 23, 0 }, 224, "rows 23 bytes apart, expected 24" },
         { { "cam", rgb, 8, 8, 1, 0 }, 224, "rows 1 bytes apart" },
         { { "cam", rgb, 8, 8, 0, 0 }, 0, "resized to 0" },
@@ -297,10 +297,20 @@ static void refuses_bad_arguments(void **state)
         assert_int_equal(pi0_resize_with_pad(&wrong[k].image, wrong[k].size, &u8, NULL),
                          PI0_EINVAL);
     }
+    // planes, and for Pillow f32, are converted before
     pi0_error e;
     uint8_t u8;
+    float f32;
+    const pi0_image planes = { "cam", rgb, 8, 8, 0, PI0_RGB8_CHW };
+    const pi0_image floats = { "cam", rgb, 8, 8, 0, PI0_RGBF32_HWC };
+    expect_error(pi0_image_resize_pillow(&planes, 224, &u8, &scratch, &e), PI0_EINVAL, &e,
+                 "format 1 cannot");
+    expect_error(pi0_image_resize_torch(&planes, 224, &f32, &scratch, &e), PI0_EINVAL, &e,
+                 "format 1 cannot");
+    expect_error(pi0_image_resize_pillow(&floats, 224, &u8, &scratch, &e), PI0_EINVAL, &e,
+                 "format 2 cannot");
     expect_error(pi0_resize_with_pad(NULL, 224, &u8, &e), PI0_EINVAL, &e, "NULL");
-    expect_error(pi0_resize_with_pad(&wrong[9].image, 224, NULL, &e), PI0_EINVAL, &e, "NULL");
+    expect_error(pi0_resize_with_pad(&wrong[11].image, 224, NULL, &e), PI0_EINVAL, &e, "NULL");
     assert_null(scratch.p);
 }
 

@@ -11,7 +11,7 @@ mkdir -p "$out"
 
 picture=demo/images/scene1.png
 sentence="put the red block in the bowl"
-state=1.513794,0.580964,-0.523067 # of the hand in that picture: demo/images/scenes.txt
+state=0.842927,0.558296,0 # of the hand in that picture: demo/images/scenes.txt
 
 echo "== the policy =="
 "$pi0" inspect demo/place
@@ -19,14 +19,14 @@ echo "== the policy =="
 echo
 echo "== it sees $picture and is told: $sentence =="
 "$pi0" infer --model demo/place --image "observation.images.top=$picture" --state "$state" \
-    --prompt "$sentence" --columns 3 --plot "$out/demo.svg"
+    --prompt "$sentence" --plot "$out/demo.svg"
 
 cat <<TEXT
 
-Each row is one step of the plan. Columns 0 and 1 are where the hand shall be (to the right, and
-downwards), column 2 is the gripper (low: open, high: closed), in standard deviations of the data it
-was trained on. The hand goes left and up to the red block, closes on it, carries it to the bowl at
-the top and opens: compare the picture, $picture.
+Each row is one step of the plan, in the robot's units: columns 0 and 1 are where the hand shall be,
+as parts of the picture (0 to 1, to the right and downwards), column 2 is the gripper (0 open, 1
+closed). The hand goes left and up to the red block, closes on it, carries it to the bowl at the top
+and opens: compare the picture, $picture.
 TEXT
 
 # where there is an accelerated backend: the same beside the plain one

@@ -2,9 +2,12 @@
 /* cmd_inspect.c - pi0 inspect: what a checkpoint is, and what running it takes. */
 #include "commands.h"
 #include "fail.h"
+#include "policy_text.h"
 #include "runner.h"
+#include "tokenizer_search.h"
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct inspect_args {
     run_options run;
@@ -29,6 +32,10 @@ typedef struct inspection {
     pi0_plan plan;
     bool planned; // else `reason` says why not
     pi0_error reason;
+    pi0_policy_info policy;
+    bool has_policy; // else `no_policy` says why not
+    pi0_error no_policy;
+    tokenizer_search words;
 } inspection;
 
 /* ---- for people ---- */
@@ -76,6 +83,21 @@ static void print_model(const char *dir, const inspection *x)
         printf("  %-13s %s\n", c ? "" : "cameras", pi0_model_camera(x->r.model, c));
     printf("  %-13s %dx%d pixels, %d tokens\n", "a picture", i->image_size, i->image_size,
            i->image_tokens);
+}
+
+static void print_policy(const inspection *x)
+{
+    if (x->has_policy)
+        pi0_policy_print(&x->policy);
+    else
+        printf(
+            "robot policy: none\n  %-13s %s\n", "",
+            strcmp(x->r.info.layout, "openpi")
+                ? x->no_policy.message
+                : "an openpi checkpoint does not say for which robot it was trained: give\n"
+                  "                --config NAME (pi0 configs lists them) or --config FILE.json");
+    printf("  %-13s %s\n", "tokenizer",
+           x->words.found[0] ? x->words.found : "not found: a sentence needs --tokenizer FILE");
 }
 
 static void print_cost(const char *name, const pi0_cost *c)
@@ -162,13 +184,17 @@ static json_t *model_json(const char *dir, const inspection *x)
                   "precision", i->precision, "work", plan_json(x), "warnings", warnings);
     json_object_update(root, machine);
     json_decref(machine);
+    json_object_set_new(root, "policy", x->has_policy ? pi0_policy_json(&x->policy) : json_null());
+    if (!x->has_policy) json_object_set_new(root, "no_policy", text_json(x->no_policy.message));
+    json_object_set_new(root, "tokenizer",
+                        x->words.found[0] ? text_json(x->words.found) : json_null());
     return root;
 }
 
 static int print_json(const char *dir, const inspection *x, pi0_error *err)
 {
     json_t *root = model_json(dir, x);
-    const int bad = !root || json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    const int bad = !root || json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(root);
     if (bad) return pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
     printf("\n");
@@ -181,6 +207,11 @@ static int load_and_plan(inspection *x, const inspect_args *a, pi0_error *err)
 {
     const int status = pi0_runner_load(&x->r, &a->run, NULL, &x->w, err);
     if (status) return status;
+    x->has_policy = !pi0_model_policy(x->r.model, &x->policy, &x->no_policy);
+    if (a->run.tokenizer)
+        snprintf(x->words.found, sizeof x->words.found, "%s", a->run.tokenizer);
+    else
+        pi0_tokenizer_search(&x->words, a->run.model);
     const pi0_info *i = &x->r.info;
     x->views = a->views ? a->views : i->n_cameras;
     x->tokens = a->tokens ? a->tokens : i->max_tokens;
@@ -205,6 +236,7 @@ static int inspect(const inspect_args *a)
         status = print_json(a->run.model, &x, &err);
     } else if (!status) {
         print_model(a->run.model, &x);
+        print_policy(&x);
         print_work(&x);
     }
     const int code = status ? pi0_report(status, &err) : STATUS_OK;
@@ -234,8 +266,10 @@ const command pi0_command_inspect = {
     "what a checkpoint is, and what running it takes",
     "[options] DIR",
     "Loads the checkpoint and tells: which model and layout, sizes of its three stacks, cameras,\n"
-    "tensors and their types, memory, what was chosen for this machine, and the work of one\n"
-    "action chunk, counted by running the model on a backend that computes nothing.",
+    "tensors and their types; the robot (--config NAME, or a LeRobot folder's processors): its\n"
+    "cameras, state, actions and their units, prompt, steps; memory, what was chosen for this\n"
+    "machine, and the work of one action chunk, counted by running the model on a backend that\n"
+    "computes nothing.",
     "pi0 inspect demo/place\n"
     "pi0 inspect --views 2 --tokens 16 --json checkpoints/pi0_base\n",
     run,

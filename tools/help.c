@@ -42,7 +42,9 @@ void pi0_help_print(const command *c, const option_group *groups, int n_groups)
     }
     printf("\nExamples:\n");
     print_lines(c->examples);
-    printf("\nExit status: 0 done, 1 the run failed, 2 the command line was wrong, "
-           "130 interrupted.\n"
-           "Options are written --name VALUE or --name=VALUE.\n");
+    // a command whose statuses mean more says so itself
+    printf("\n%sOptions are written --name VALUE or --name=VALUE.\n",
+           strstr(c->about, "Exit status:") ? ""
+                                            : "Exit status: 0 done, 1 the run failed, 2 the "
+                                              "command line was wrong, 130 interrupted.\n");
 }

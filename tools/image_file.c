@@ -13,6 +13,10 @@ int pi0_image_new(image_file *image, uint64_t width, uint64_t height, const char
     if (width < 1 || height < 1 || width > IMAGE_MAX_SIDE || height > IMAGE_MAX_SIDE)
         return pi0_fail(err, PI0_EFORMAT, "%s: %llux%llu pixels, expected 1 to %d a side", name,
                         (unsigned long long)width, (unsigned long long)height, IMAGE_MAX_SIDE);
+    if (width * height > IMAGE_MAX_PIXELS)
+        return pi0_fail(err, PI0_EFORMAT, "%s: %llux%llu pixels, more than the %u that are allowed",
+                        name, (unsigned long long)width, (unsigned long long)height,
+                        IMAGE_MAX_PIXELS);
     uint8_t *rgb = malloc((size_t)(3 * width * height));
     if (!rgb)
         return pi0_fail(err, PI0_ENOMEM, "%s: no memory for %llux%llu pixels", name,

@@ -6,7 +6,8 @@
 #define PI0_TOOLS_IMAGE_FILE_H
 #include "fail.h"
 
-#define IMAGE_MAX_SIDE 16384 // pixels
+#define IMAGE_MAX_SIDE 16384        // pixels
+#define IMAGE_MAX_PIXELS (1u << 26) // a decoder takes up to 10 bytes for each
 
 typedef struct image_file {
     uint8_t *rgb; // malloc'd, [height][width][3]
@@ -29,7 +30,7 @@ int pi0_png_decode(image_file *image, const void *data, size_t size, const char 
 int pi0_jpeg_decode(image_file *image, const void *data, size_t size, const char *name,
                     pi0_error *err);
 
-// room for width x height pixels; refuses sizes beyond IMAGE_MAX_SIDE
+// room for width x height pixels; refuses sizes beyond IMAGE_MAX_SIDE and IMAGE_MAX_PIXELS
 int pi0_image_new(image_file *image, uint64_t width, uint64_t height, const char *name,
                   pi0_error *err);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* infer_args.c - the inputs of `pi0 infer`, from a raw file or from pictures, state and sentence.
- */
+/* infer_args.c - the inputs of `pi0 infer`: observations, pictures, state and sentence, or a raw
+ * file. */
 #include "infer_args.h"
 #include "data/npy.h"
 #include <stdio.h>
@@ -24,16 +24,41 @@ static int check_images(const command *c, const infer_args *a)
     return STATUS_OK;
 }
 
+// of --observation, --raw and --image … only one
+static int check_sources(const command *c, const infer_args *a)
+{
+    const bool parts = a->images.n || a->state || a->prompt;
+    const char *part = a->images.n ? "--image" : a->state ? "--state" : "--prompt";
+    if (a->raw && a->observations.n)
+        return pi0_usage_error(c, "--raw and --observation contradict each other");
+    if (a->raw && parts)
+        return pi0_usage_error(c, "--raw holds all inputs; %s contradicts it", part);
+    if (a->observations.n && parts)
+        return pi0_usage_error(c, "--observation holds all inputs; %s contradicts it", part);
+    if (a->raw && a->run.config)
+        return pi0_usage_error(c, "--raw holds the network's own inputs, which need no robot; "
+                                  "--config contradicts it");
+    if (a->normalized && (a->observations.n || a->run.config))
+        return pi0_usage_error(c, "--normalized: %s holds or means a robot's own values",
+                               a->observations.n ? "--observation" : "--config");
+    return STATUS_OK;
+}
+
 int pi0_infer_args_check(const command *c, const infer_args *a)
 {
-    const char *beside = a->images.n ? "--image" : a->state ? "--state" : "--prompt";
-    if (a->raw && (a->images.n || a->state || a->prompt))
-        return pi0_usage_error(c, "--raw holds all inputs; %s contradicts it", beside);
-    if (!a->raw && !a->images.n)
-        return pi0_usage_error(c, "what should it see? Give --image CAMERA=FILE or --raw FILE");
-    if (!a->raw && !a->prompt) return pi0_usage_error(c, "what should it do? Give --prompt TEXT");
+    const int status = check_sources(c, a);
+    if (status) return status;
+    const bool whole = a->raw || a->observations.n;
+    if (!whole && !a->images.n)
+        return pi0_usage_error(c, "what should it see? Give --observation FILE, --image "
+                                  "CAMERA=FILE or --raw FILE");
+    // a config may have a default prompt
+    if (!whole && !a->prompt && !a->run.config)
+        return pi0_usage_error(c, "what should it do? Give --prompt TEXT");
     if (a->noise && a->run.seed.given)
         return pi0_usage_error(c, "--noise and --seed contradict each other; give one of them");
+    if (a->observations.n > 1 && (a->plot || a->compare))
+        return pi0_usage_error(c, "%s takes one observation", a->plot ? "--plot" : "--compare");
     return check_images(c, a);
 }
 
@@ -53,6 +78,9 @@ static int parse_state(infer_inputs *x, const char *text, pi0_error *err)
         if (!*at) {
             x->in.state = x->state;
             x->in.n_state = n + 1;
+            x->whole = (pi0_state){ .values = x->state, .n = n + 1 };
+            x->obs.states = &x->whole;
+            x->obs.n_states = 1;
             return PI0_OK;
         }
         at++;
@@ -64,24 +92,24 @@ static int read_pictures(infer_inputs *x, const option_list *list, pi0_error *er
 {
     const size_t n = (size_t)list->n;
     x->images = calloc(n, sizeof *x->images);
-    x->files = calloc(n, sizeof *x->files);
+    x->pictures = calloc(n, sizeof *x->pictures);
     x->cameras = calloc(n, sizeof *x->cameras);
-    if (!x->images || !x->files || !x->cameras)
+    if (!x->images || !x->pictures || !x->cameras)
         return pi0_fail(err, PI0_ENOMEM, "no memory for %d pictures", list->n);
-    x->n_files = list->n;
+    x->n_pictures = list->n;
     for (int i = 0; i < list->n; i++) {
         const char *equals = strchr(list->item[i], '=');
         x->cameras[i] = strndup(list->item[i], (size_t)(equals - list->item[i]));
         if (!x->cameras[i]) return pi0_fail(err, PI0_ENOMEM, "no memory for a name");
-        const int status = pi0_image_read(&x->files[i], equals + 1, err);
+        const int status = pi0_image_read(&x->pictures[i], equals + 1, err);
         if (status) return status;
         x->images[i] = (pi0_image){ .camera = x->cameras[i],
-                                    .rgb = x->files[i].rgb,
-                                    .width = x->files[i].width,
-                                    .height = x->files[i].height };
+                                    .rgb = x->pictures[i].rgb,
+                                    .width = x->pictures[i].width,
+                                    .height = x->pictures[i].height };
     }
-    x->in.images = x->images;
-    x->in.n_images = list->n;
+    x->in.images = x->obs.images = x->images;
+    x->in.n_images = x->obs.n_images = list->n;
     return PI0_OK;
 }
 
@@ -122,19 +150,25 @@ static int read_noise_file(infer_inputs *x, const char *path, pi0_error *err)
     char at[96];
     int status = pi0_npy_read(&array, path, err);
     if (status) return status;
-    if (array.n_dims != 2 || array.dims[0] < 1 || array.dims[1] < 1 || array.dims[0] > INT32_MAX ||
-        array.dims[1] > INT32_MAX)
-        status = pi0_fail(err, PI0_EFORMAT, "%s: an array of %d dimensions, expected [horizon,32]",
+    bool fits = array.n_dims == 2 || array.n_dims == 3;
+    for (int d = 0; fits && d < array.n_dims; d++)
+        fits = array.dims[d] >= 1 && array.dims[d] <= INT32_MAX;
+    if (!fits)
+        status = pi0_fail(err, PI0_EFORMAT,
+                          "%s: an array of %d dimensions, expected [horizon,32], or one for each "
+                          "observation: [n,horizon,32]",
                           path, array.n_dims);
-    else if (pi0_raw_not_finite(at, array.data, 2, array.dims))
+    else if (pi0_raw_not_finite(at, array.data, array.n_dims, array.dims))
         status = pi0_fail(err, PI0_EFORMAT, "%s: noise%s is not a finite number", path, at);
     if (status) {
         pi0_npy_free(&array);
         return status;
     }
+    const int64_t *last = array.dims + array.n_dims - 2;
     x->noise = array.data; // now ours
-    x->noise_rows = (int)array.dims[0];
-    x->noise_cols = (int)array.dims[1];
+    x->noise_count = array.n_dims == 3 ? (int)array.dims[0] : 0;
+    x->noise_rows = (int)last[0];
+    x->noise_cols = (int)last[1];
     x->noise_name = path;
     return PI0_OK;
 }
@@ -156,7 +190,8 @@ static int take_noise(infer_inputs *x, const infer_args *a, notices *w, pi0_erro
     return PI0_OK;
 }
 
-int pi0_infer_horizon(int *horizon, const infer_inputs *x, const pi0_info *info, pi0_error *err)
+int pi0_infer_horizon(int *horizon, const infer_inputs *x, const pi0_info *info, int count,
+                      pi0_error *err)
 {
     *horizon = info->horizon ? info->horizon : x->noise_rows;
     if (!*horizon)
@@ -166,6 +201,9 @@ int pi0_infer_horizon(int *horizon, const infer_inputs *x, const pi0_info *info,
     if (x->noise && (x->noise_rows != *horizon || x->noise_cols != info->action_dim))
         return pi0_fail(err, PI0_EINVAL, "%s: noise is [%d,%d], but the model needs [%d,%d]",
                         x->noise_name, x->noise_rows, x->noise_cols, *horizon, info->action_dim);
+    if (x->noise_count && x->noise_count != count)
+        return pi0_fail(err, PI0_EINVAL, "%s: noise for %d observations, but there %s %d",
+                        x->noise_name, x->noise_count, count == 1 ? "is" : "are", count);
     return PI0_OK;
 }
 
@@ -177,10 +215,12 @@ int pi0_infer_inputs_read(infer_inputs *x, const infer_args *a, notices *w, pi0_
     *x = (infer_inputs){ .noise = NULL };
     if (a->raw) {
         status = take_raw(x, a, w, err);
+    } else if (a->observations.n) {
+        status = pi0_observation_list_make(&x->files, &a->observations, err);
     } else {
         status = a->state ? parse_state(x, a->state, err) : PI0_OK;
         if (!status) status = read_pictures(x, &a->images, err);
-        x->in.prompt = a->prompt;
+        x->in.prompt = x->obs.prompt = a->prompt;
     }
     if (!status) status = take_noise(x, a, w, err);
     if (status) pi0_infer_inputs_free(x);
@@ -189,12 +229,13 @@ int pi0_infer_inputs_read(infer_inputs *x, const infer_args *a, notices *w, pi0_
 
 void pi0_infer_inputs_free(infer_inputs *x)
 {
-    for (int i = 0; i < x->n_files; i++) {
-        pi0_image_file_free(&x->files[i]);
+    for (int i = 0; i < x->n_pictures; i++) {
+        pi0_image_file_free(&x->pictures[i]);
         free(x->cameras[i]);
     }
     free(x->images);
-    free(x->files);
+    free(x->pictures);
+    pi0_observation_list_free(&x->files);
     free(x->cameras);
     free(x->noise);
     pi0_raw_free(&x->raw);

@@ -5,30 +5,31 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-#define CELL 10      // characters of a value
+#define CELL 9       // characters of a value
 #define ROW_NUMBER 5 // of the row's number
 
 /* ---- comparison ---- */
 
-static double mean(const float *x, size_t n)
+static double mean(const double *x, size_t n)
 {
     double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i];
+    for (size_t i = 0; i < n; i++) sum += x[i];
     return sum / (double)n;
 }
 
-void pi0_compare(infer_comparison *c, const float *a, const float *b, size_t n)
+void pi0_compare(infer_comparison *c, const double *a, const double *b, size_t n)
 {
     const double ma = mean(a, n), mb = mean(b, n);
     double aa = 0, bb = 0, ab = 0;
     c->largest = 0;
     for (size_t i = 0; i < n; i++) {
-        const double da = (double)a[i] - ma, db = (double)b[i] - mb;
+        const double da = a[i] - ma, db = b[i] - mb;
         aa += da * da;
         bb += db * db;
         ab += da * db;
-        c->largest = fmax(c->largest, fabs((double)a[i] - (double)b[i]));
+        c->largest = fmax(c->largest, fabs(a[i] - b[i]));
     }
     c->correlation = ab / sqrt(aa * bb);
 }
@@ -45,16 +46,73 @@ void pi0_result_comparison(const infer_result *x)
 
 /* ---- JSON ---- */
 
-static json_t *rows_json(const infer_result *x)
+const char *pi0_result_shape(char text[64], const infer_result *x)
+{
+    const char *type = x->policy ? "float64" : "float32";
+    if (x->stacked)
+        snprintf(text, 64, "%s [%d,%d,%d]", type, x->count, x->rows, x->cols);
+    else
+        snprintf(text, 64, "%s [%d,%d]", type, x->rows, x->cols);
+    return text;
+}
+
+static double action(const infer_result *x, int chunk, int row, int col)
+{
+    return x
+        ->actions[((size_t)chunk * (size_t)x->rows + (size_t)row) * (size_t)x->cols + (size_t)col];
+}
+
+static json_t *chunk_json(const infer_result *x, int chunk)
 {
     json_t *rows = json_array();
     for (int r = 0; r < x->rows; r++) {
         json_t *row = json_array();
         for (int c = 0; c < x->cols; c++)
-            json_array_append_new(row, json_real((double)x->actions[(size_t)(r * x->cols + c)]));
+            json_array_append_new(row, json_real(action(x, chunk, r, c)));
         json_array_append_new(rows, row);
     }
     return rows;
+}
+
+static json_t *actions_json(const infer_result *x)
+{
+    if (!x->stacked) return chunk_json(x, 0);
+    json_t *chunks = json_array();
+    for (int i = 0; i < x->count; i++) json_array_append_new(chunks, chunk_json(x, i));
+    return chunks;
+}
+
+static json_t *shape_json(const infer_result *x)
+{
+    if (x->stacked) return json_pack("[i, i, i]", x->count, x->rows, x->cols);
+    return json_pack("[i, i]", x->rows, x->cols);
+}
+
+// a file name need not be UTF-8
+static json_t *text_json(const char *text)
+{
+    json_t *s = json_string(text);
+    return s ? s : json_string("(not UTF-8)");
+}
+
+static json_t *observations_json(const infer_result *x)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < x->count; i++)
+        json_array_append_new(
+            list, json_pack("{s:o, s:f}", "file", text_json(x->files[i]), "ms", x->ms[i]));
+    return list;
+}
+
+// what the actions are
+static json_t *units_json(const pi0_policy_info *p)
+{
+    if (!p) return json_pack("{s:b}", "normalized", 1);
+    json_t *names = p->action_names ? json_array() : json_null();
+    for (int i = 0; p->action_names && i < p->n_actions; i++)
+        json_array_append_new(names, json_string(p->action_names[i]));
+    return json_pack("{s:b, s:s, s:s, s:o, s:s?}", "normalized", 0, "config", p->config, "robot",
+                     p->robot, "action_names", names, "action_units", p->action_units);
 }
 
 static json_t *timing_json(const runner *r)
@@ -78,20 +136,21 @@ static json_t *comparison_json(const infer_comparison *c)
 int pi0_result_json(const infer_result *x, pi0_error *err)
 {
     const pi0_info *info = &x->r->info;
-    json_t *warnings = json_array();
-    for (int i = 0; i < x->warnings->n; i++) {
-        // a file name in it need not be UTF-8
-        json_t *text = json_string(x->warnings->text[i]);
-        json_array_append_new(warnings, text ? text : json_string("(not UTF-8)"));
-    }
+    json_t *warnings = json_array(), *units = units_json(x->policy);
+    for (int i = 0; i < x->warnings->n; i++)
+        json_array_append_new(warnings, text_json(x->warnings->text[i]));
     json_t *root =
-        json_pack("{s:o, s:[i, i], s:s, s:o, s:s, s:s, s:s, s:i, s:o}", "actions", rows_json(x),
-                  "shape", x->rows, x->cols, "dtype", "float32", "timing_ms", timing_json(x->r),
-                  "backend", info->backend, "isa", info->isa, "precision", info->precision,
-                  "threads", x->r->made.n_threads, "warnings", warnings);
+        json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:i, s:o}", "actions", actions_json(x),
+                  "shape", shape_json(x), "dtype", x->policy ? "float64" : "float32", "timing_ms",
+                  timing_json(x->r), "backend", info->backend, "isa", info->isa, "precision",
+                  info->precision, "threads", x->r->made.n_threads, "warnings", warnings);
+    if (root && units) json_object_update(root, units);
+    if (root && x->files) json_object_set_new(root, "observations", observations_json(x));
     if (root && x->comparison) json_object_set_new(root, "compare", comparison_json(x->comparison));
-    // nine digits tell every float
-    const int bad = !root || json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    // so many digits tell every float32, every float64
+    const size_t digits = JSON_REAL_PRECISION(x->policy ? 17 : 9);
+    const int bad = !root || !units || json_dumpf(root, stdout, JSON_COMPACT | digits);
+    json_decref(units);
     json_decref(root);
     if (bad) return pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
     printf("\n");
@@ -100,47 +159,101 @@ int pi0_result_json(const infer_result *x, pi0_error *err)
 
 /* ---- table ---- */
 
-static void print_block(const infer_result *x, int first, int last, const char *format)
+// a column's title: the action's name, else its number; the length of it
+static int title(const infer_result *x, int col, char text[64])
 {
+    if (x->policy && x->policy->action_names)
+        return snprintf(text, 64, "%s", x->policy->action_names[col]);
+    return snprintf(text, 64, "%d", col);
+}
+
+static int width_of(const infer_result *x, int col)
+{
+    char text[64];
+    const int length = title(x, col, text);
+    return length < CELL ? CELL : length < 64 ? length : 63;
+}
+
+// columns from `first` on that fit the terminal, one at least
+static int block_end(const infer_result *x, int first, int shown, int terminal)
+{
+    int last = first, used = ROW_NUMBER;
+    while (last < shown && (!terminal || last == first || used + 1 + width_of(x, last) <= terminal))
+        used += 1 + width_of(x, last++);
+    return last;
+}
+
+static void print_block(const infer_result *x, int chunk, int first, int last, bool large)
+{
+    char text[64];
     printf("%*s", ROW_NUMBER, "row");
-    for (int c = first; c < last; c++) printf(" %*d", CELL - 1, c);
+    for (int c = first; c < last; c++) {
+        title(x, c, text);
+        printf(" %*s", width_of(x, c), text);
+    }
     printf("\n");
     for (int r = 0; r < x->rows; r++) {
         printf("%*d", ROW_NUMBER, r);
         for (int c = first; c < last; c++)
-            printf(format, (double)x->actions[(size_t)(r * x->cols + c)]);
+            printf(large ? " %*.2e" : " %*.4f", width_of(x, c), action(x, chunk, r, c));
         printf("\n");
     }
+}
+
+static void print_heading(const infer_result *x, int chunk, int shown)
+{
+    const pi0_policy_info *p = x->policy;
+    const bool lerobot = p && !strcmp(p->config, "lerobot");
+    if (x->stacked) printf("%s%s\n", chunk ? "\n" : "", x->files[chunk]);
+    printf("actions: %d rows x %d columns", x->rows, x->cols);
+    if (!p)
+        printf(" of the network's own, normalised");
+    else
+        printf(" in the robot's units (%s%s%s)%s%s", p->robot, lerobot ? "" : ", ",
+               lerobot ? "" : p->config, p->action_units ? ": " : "",
+               p->action_units ? p->action_units : "");
+    if (shown < x->cols) printf("; the first %d", shown);
+    printf("\n");
 }
 
 void pi0_result_table(const infer_result *x, int columns)
 {
     const int shown = columns && columns < x->cols ? columns : x->cols;
-    double largest = 0;
-    for (int i = 0; i < x->rows * x->cols; i++)
-        largest = fmax(largest, fabs((double)x->actions[i]));
-    const char *format = largest < 1000 ? " %9.4f" : " %9.2e";
-
-    // a file or a pipe gets one line a row
-    const int width = pi0_terminal_width();
-    int block = width ? (width - ROW_NUMBER) / CELL : shown;
-    if (block < 1) block = 1;
-    printf("actions: %d rows x %d columns of the network's own, normalised", x->rows, x->cols);
-    if (shown < x->cols) printf("; the first %d", shown);
-    printf("\n");
-    for (int first = 0; first < shown; first += block) {
-        if (first) printf("\n");
-        print_block(x, first, first + block < shown ? first + block : shown, format);
+    const int terminal = pi0_terminal_width(); // a file or a pipe gets one line a row
+    for (int i = 0; i < x->count; i++) {
+        double largest = 0;
+        for (int r = 0; r < x->rows; r++)
+            for (int c = 0; c < shown; c++) largest = fmax(largest, fabs(action(x, i, r, c)));
+        print_heading(x, i, shown);
+        for (int first = 0, last; first < shown; first = last) {
+            last = block_end(x, first, shown, terminal);
+            if (first) printf("\n");
+            print_block(x, i, first, last, largest >= 1000);
+        }
     }
+}
+
+static void print_machine(const infer_result *x)
+{
+    const pi0_info *info = &x->r->info;
+    printf(" - %s, %s, %s, %d thread%s\n", info->backend, info->isa, info->precision,
+           x->r->made.n_threads, x->r->made.n_threads == 1 ? "" : "s");
 }
 
 void pi0_result_timing(const infer_result *x)
 {
     const pi0_timing *t = &x->r->timing;
-    const pi0_info *info = &x->r->info;
-    printf("%.1f ms: inputs %.1f, vision %.1f, prefix %.1f, denoise %.1f (%d steps) - %s, %s, %s, "
-           "%d thread%s\n",
-           t->total_ms, t->inputs_ms, t->vision_ms, t->prefix_ms, t->denoise_ms,
-           x->r->made.num_steps, info->backend, info->isa, info->precision, x->r->made.n_threads,
-           x->r->made.n_threads == 1 ? "" : "s");
+    if (x->count > 1) {
+        double low = x->ms[0], high = x->ms[0];
+        for (int i = 1; i < x->count; i++) {
+            low = fmin(low, x->ms[i]);
+            high = fmax(high, x->ms[i]);
+        }
+        printf("%d chunks, %.1f to %.1f ms each", x->count, low, high);
+    } else {
+        printf("%.1f ms: inputs %.1f, vision %.1f, prefix %.1f, denoise %.1f (%d steps)",
+               t->total_ms, t->inputs_ms, t->vision_ms, t->prefix_ms, t->denoise_ms,
+               x->r->made.num_steps);
+    }
+    print_machine(x);
 }

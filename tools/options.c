@@ -78,7 +78,7 @@ static int distance(const char *a, const char *b)
     return d[na][nb];
 }
 
-const char *pi0_nearest(const char *word, const char *const *names, int n)
+const char *pi0_nearest_option(const char *word, const char *const *names, int n)
 {
     const char *nearest = NULL;
     int best = (int)strlen(word) / 2 + 1; // more than half of it wrong is no likeness
@@ -131,7 +131,7 @@ static int unknown_option(const command *c, const option_group *groups, int n_gr
     // compare without dashes and value
     const char *start = given + strspn(given, "-");
     snprintf(word, sizeof word, "%.*s", (int)strcspn(start, "="), start);
-    const char *nearest = pi0_nearest(word, names, n);
+    const char *nearest = pi0_nearest_option(word, names, n);
     if (nearest) return pi0_usage_error(c, "unknown option %s; did you mean --%s?", given, nearest);
     return pi0_usage_error(c, "unknown option %s", given);
 }

@@ -84,7 +84,7 @@ __attribute__((format(printf, 2, 3))) int pi0_usage_error(const command *c, cons
                                                           ...);
 
 // the name among n that is nearest to `word`, NULL if none is near
-const char *pi0_nearest(const char *word, const char *const *names, int n);
+const char *pi0_nearest_option(const char *word, const char *const *names, int n);
 
 // strict numbers: all of the text, no blanks, decimal; false: not one, or out of range
 bool pi0_parse_int(const char *text, int min, int max, int *value);

@@ -14,7 +14,7 @@
 #define TOP 70
 #define BOTTOM 430
 #define LEGEND_LINE 18
-#define STILL 1e-6f // an action that moves less than this does not move
+#define STILL 1e-6 // an action that moves less than this does not move
 
 // told apart by people who see few colours, too (Okabe and Ito's set without yellow)
 static const char *const colours[] = { "#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -70,17 +70,17 @@ static axis make_axis(double low, double high, int n)
     return (axis){ floor(low / step) * step, ceil(high / step) * step, step };
 }
 
-static float value(const plot *p, int row, int col)
+static double value(const plot *p, int row, int col)
 {
     return p->actions[(size_t)row * (size_t)p->stride + (size_t)col];
 }
 
 static int moves(const plot *p, int col)
 {
-    float low = value(p, 0, col), high = low;
+    double low = value(p, 0, col), high = low;
     for (int r = 1; r < p->rows; r++) {
-        low = fminf(low, value(p, r, col));
-        high = fmaxf(high, value(p, r, col));
+        low = fmin(low, value(p, r, col));
+        high = fmax(high, value(p, r, col));
     }
     // a chunk of one row has points, not movements
     return p->rows == 1 || high - low > STILL;
@@ -91,8 +91,8 @@ static axis value_axis(const plot *p)
     double low = INFINITY, high = -INFINITY;
     for (int c = 0; c < p->cols; c++)
         for (int r = 0; r < p->rows && moves(p, c); r++) {
-            low = fmin(low, (double)value(p, r, c));
-            high = fmax(high, (double)value(p, r, c));
+            low = fmin(low, value(p, r, c));
+            high = fmax(high, value(p, r, c));
         }
     return low > high ? make_axis(0, 0, 8) : make_axis(low, high, 8);
 }
@@ -143,13 +143,13 @@ static void write_line(FILE *f, const plot *p, axis y, int col, int index)
     const int at = TOP + 6 + LEGEND_LINE * index;
     if (p->rows == 1)
         fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>\n", x_of(p, 0),
-                y_of(y, (double)value(p, 0, col)), colour);
+                y_of(y, value(p, 0, col)), colour);
     fprintf(f,
             "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\" "
             "points=\"",
             colour, dash);
     for (int r = 0; r < p->rows; r++)
-        fprintf(f, "%s%.1f,%.1f", r ? " " : "", x_of(p, r), y_of(y, (double)value(p, r, col)));
+        fprintf(f, "%s%.1f,%.1f", r ? " " : "", x_of(p, r), y_of(y, value(p, r, col)));
     fprintf(f, "\"/>\n");
 
     // its line in the legend
@@ -157,7 +157,12 @@ static void write_line(FILE *f, const plot *p, axis y, int col, int index)
             "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"2\" "
             "stroke-dasharray=\"%s\"/>\n",
             RIGHT + 20, RIGHT + 50, at, at, colour, dash);
-    fprintf(f, "<text x=\"%d\" y=\"%d\">action %d</text>\n", RIGHT + 58, at + 4, col);
+    fprintf(f, "<text x=\"%d\" y=\"%d\">", RIGHT + 58, at + 4);
+    if (p->names)
+        write_text(f, p->names[col]);
+    else
+        fprintf(f, "action %d", col);
+    fprintf(f, "</text>\n");
 }
 
 static void write_svg(FILE *f, const plot *p)

@@ -6,8 +6,9 @@
 
 typedef struct plot {
     const char *title, *subtitle; // any text; "" allowed
-    const float *actions;         // [rows][stride], finite
+    const double *actions;        // [rows][stride], finite
     int rows, cols, stride;       // the first `cols` of each row are drawn
+    const char *const *names;     // [cols] of the actions, or NULL
 } plot;
 
 /* Write a self-contained SVG, whole or not at all. Actions that do not move are left out and

@@ -11,12 +11,17 @@ const option pi0_run_options_table[RUN_OPTIONS_COUNT] = {
       0, 0, NULL },
     { "tokenizer", "FILE", OPTION_TEXT, FIELD(tokenizer),
       "SentencePiece model, or a folder with tokenizer.model; needed for\n"
-      "a sentence. Default: tokenizer.model in the checkpoint's folder",
+      "a sentence. Default: tokenizer.model in the checkpoint's folder,\n"
+      "then in openpi's cache and in Hugging Face's",
       0, 0, NULL },
     { "config", "NAME", OPTION_TEXT, FIELD(config),
-      "robot configuration; this version knows none: inputs and results\n"
-      "are the network's own, normalised",
+      "the robot: openpi's name of a configuration (pi0 configs lists them),\n"
+      "or FILE.json that describes one. A LeRobot folder has its own",
       0, 0, NULL },
+    { "lerobot-state-padding", "v0.4", OPTION_CHOICE, FIELD(state_padding),
+      "pi0.5 trained with LeRobot 0.4.0 to 0.4.4: the prompt holds the state\n"
+      "filled with zeros, as those versions made it",
+      0, 0, "v0.4" },
     { "horizon", "N", OPTION_INT, FIELD(horizon),
       "rows of an action chunk, 1 to 4096. Default: what the checkpoint's\n"
       "config.json says",
@@ -52,11 +57,6 @@ option_group pi0_run_options_group(run_options *r)
 int pi0_run_options_check(const command *c, const run_options *r)
 {
     if (!r->model) return pi0_usage_error(c, "which checkpoint? Give --model DIR");
-    if (r->config)
-        return pi0_usage_error(c,
-                               "--config %s: named robot configurations are not supported by this "
-                               "version; give inputs that are already normalised, without --config",
-                               r->config);
     return STATUS_OK;
 }
 
@@ -67,6 +67,8 @@ void pi0_run_options_library(pi0_options *opt, const run_options *r)
     opt->precision = r->precision;
     opt->cpu_mask = r->cpu_mask;
     opt->tokenizer = r->tokenizer;
+    opt->config = r->config;
+    opt->lerobot_state_padding = r->state_padding;
     opt->n_threads = r->threads;
     opt->num_steps = r->steps;
     opt->horizon = r->horizon;

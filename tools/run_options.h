@@ -7,12 +7,13 @@
 #include "pi0.h"
 
 typedef struct run_options {
-    const char *model, *tokenizer, *config, *backend, *precision, *cpu_mask;
+    const char *model, *tokenizer, *config, *state_padding, *backend, *precision, *cpu_mask;
     int horizon, steps, threads;
     option_seed seed;
+    bool words; // not an option: the run has a prompt, which needs a tokenizer
 } run_options;
 
-#define RUN_OPTIONS_COUNT 10
+#define RUN_OPTIONS_COUNT 11
 extern const option pi0_run_options_table[RUN_OPTIONS_COUNT];
 
 // the group of a subcommand's options that fills *r

@@ -1,7 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runner.c - loading, running and freeing a model for a subcommand. */
 #include "runner.h"
+#include "fail.h"
+#include "tokenizer_search.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// a checkpoint that cannot be opened is told rather than a tokenizer that is missing beside it
+static int find_tokenizer(runner *r, const char *model, pi0_error *err)
+{
+    tokenizer_search s;
+    safetensors st;
+    pi0_tokenizer_search(&s, model);
+    if (!s.found[0]) {
+        const int status = pi0_safetensors_open(&st, model, err);
+        if (status) return status;
+        pi0_safetensors_close(&st);
+        return pi0_tokenizer_not_found(&s, err);
+    }
+    r->tokenizer = strdup(s.found);
+    if (!r->tokenizer) return pi0_fail(err, PI0_ENOMEM, "no memory for a path");
+    r->opt.tokenizer = r->tokenizer;
+    return PI0_OK;
+}
 
 int pi0_runner_load(runner *r, const run_options *options, const char *backend, notices *w,
                     pi0_error *err)
@@ -12,6 +34,10 @@ int pi0_runner_load(runner *r, const run_options *options, const char *backend, 
     if (backend) r->opt.backend = backend;
     r->opt.log = pi0_notice_log;
     r->opt.log_user = w;
+    if (options->words && !options->tokenizer) {
+        const int missing = find_tokenizer(r, options->model, err);
+        if (missing) return missing;
+    }
 
     snprintf(what, sizeof what, "loading %s", options->model);
     const double start = pi0_seconds();
@@ -37,26 +63,44 @@ int pi0_runner_session(runner *r, int horizon, pi0_error *err)
     return status;
 }
 
+// a run of the session begins: the line that says so
+static progress *begin(const runner *r, char what[64])
+{
+    snprintf(what, 64, "running (%s)", r->info.backend);
+    progress *line = pi0_progress_start(what);
+    pi0_interrupt_session(r->session);
+    return line;
+}
+
+static int end(runner *r, progress *line, int status)
+{
+    pi0_interrupt_session(NULL);
+    pi0_progress_stop(line);
+    pi0_session_timing(r->session, &r->timing);
+    // an interrupt that came before the call began, or after its last layer
+    return !status && pi0_interrupted() ? PI0_ECANCELED : status;
+}
+
 int pi0_runner_infer(runner *r, const pi0_inputs *in, const float *noise, float *actions,
                      size_t n_actions, pi0_error *err)
 {
     char what[64];
-    snprintf(what, sizeof what, "running (%s)", r->info.backend);
-    progress *line = pi0_progress_start(what);
-    pi0_interrupt_session(r->session);
-    int status = pi0_infer(r->session, in, noise, actions, n_actions, err);
-    pi0_interrupt_session(NULL);
-    pi0_progress_stop(line);
-    // one that came before the call began, or after its last layer
-    if (!status && pi0_interrupted()) status = PI0_ECANCELED;
-    pi0_session_timing(r->session, &r->timing);
-    return status;
+    progress *line = begin(r, what);
+    return end(r, line, pi0_infer(r->session, in, noise, actions, n_actions, err));
+}
+
+int pi0_runner_act(runner *r, const pi0_observation *obs, const float *noise, double *actions,
+                   size_t n_actions, pi0_error *err)
+{
+    char what[64];
+    progress *line = begin(r, what);
+    return end(r, line, pi0_act(r->session, obs, noise, actions, n_actions, err));
 }
 
 void pi0_runner_free(runner *r)
 {
     pi0_session_free(r->session);
     pi0_free(r->model);
-    r->session = NULL;
-    r->model = NULL;
+    free(r->tokenizer);
+    *r = (runner){ .model = NULL };
 }

@@ -14,9 +14,11 @@ typedef struct runner {
     pi0_session_info made; // of the session
     pi0_timing timing;     // of the last inference
     double load_ms;
+    char *tokenizer; // owner of opt.tokenizer, where that was found in a cache
 } runner;
 
-// load the model that the options name; backend NULL: the options'. Status of the library
+/* Load the model that the options name; backend NULL: the options'. Where the run has words, their
+ * tokenizer is looked for in the caches of openpi and Hugging Face, too. Status of the library */
 int pi0_runner_load(runner *r, const run_options *options, const char *backend, notices *w,
                     pi0_error *err);
 // make the session; horizon: where no option asked for one; 0: the model's
@@ -24,5 +26,8 @@ int pi0_runner_session(runner *r, int horizon, pi0_error *err);
 // one inference; PI0_ECANCELED after Ctrl-C
 int pi0_runner_infer(runner *r, const pi0_inputs *in, const float *noise, float *actions,
                      size_t n_actions, pi0_error *err);
+// one chunk of the robot's actions; PI0_ECANCELED after Ctrl-C
+int pi0_runner_act(runner *r, const pi0_observation *obs, const float *noise, double *actions,
+                   size_t n_actions, pi0_error *err);
 void pi0_runner_free(runner *r);
 #endif

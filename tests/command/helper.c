@@ -6,6 +6,9 @@
  *     picture EXPECTED CAMERA OUT.png   what that camera saw
  *     state EXPECTED                    the state that entered the network: N,N,...
  *     compare A.npy EXPECTED KEY LIMIT  the largest difference, failing beyond LIMIT
+ *     relative A.npy EXPECTED KEY LIMIT the same, of differences over max(1,|x|)
+ *     stack N IN.npy OUT.npy            an array N times over, as [N,...]
+ *     slice I IN.npy OUT.npy            element I of the first axis, f64
  *     interrupt MS COMMAND...           Ctrl-C after so long; the exit status is the command's
  *     json PATH                         a value of the one JSON object on stdin: a.b.0
  */
@@ -233,7 +236,7 @@ static int interrupt(int ms, char **command)
 
 /* ---- looking at results ---- */
 
-static void compare(const char *npy, const char *from, const char *key, double limit)
+static void compare(const char *npy, const char *from, const char *key, double limit, bool relative)
 {
     npy_array a;
     safetensors st;
@@ -245,13 +248,50 @@ static void compare(const char *npy, const char *from, const char *key, double l
         die("other shapes");
     double largest = 0;
     for (ptrdiff_t i = 0; i < a.dims[0] * a.dims[1]; i++) {
-        const double d = fabs((double)a.data[i] - (double)dtype_load(t->type, t->data, i));
+        const double x = (double)dtype_load(t->type, t->data, i);
+        const double d = fabs((double)a.data[i] - x) / (relative && fabs(x) > 1 ? fabs(x) : 1);
         largest = d > largest || isnan(d) ? d : largest;
     }
     printf("%g\n", largest);
     pi0_npy_free(&a);
     pi0_safetensors_close(&st);
     if (!(largest <= limit)) exit(1);
+}
+
+static void stack(int n, const char *from, const char *to)
+{
+    npy_array a;
+    pi0_error err;
+    if (pi0_npy_read(&a, from, &err)) die(err.message);
+    size_t size = 1;
+    int64_t dims[NPY_MAX_DIMS] = { n };
+    for (int d = 0; d < a.n_dims && d + 1 < NPY_MAX_DIMS; d++)
+        size *= (size_t)(dims[d + 1] = a.dims[d]);
+    float *all = malloc((size_t)n * size * sizeof *all);
+    for (int i = 0; i < n; i++) memcpy(all + (size_t)i * size, a.data, size * sizeof *all);
+    if (pi0_npy_write_f32(to, all, a.n_dims + 1, dims, &err)) die(err.message);
+    free(all);
+    pi0_npy_free(&a);
+}
+
+// its bytes as they are: reading would round f64
+static void slice(int index, const char *from, const char *to)
+{
+    npy_array a;
+    pi0_error err;
+    char *bytes;
+    size_t size;
+    if (pi0_npy_read(&a, from, &err) || pi0_file_read(&bytes, &size, from, 1u << 30, &err))
+        die(err.message);
+    if (a.n_dims != 3 || index >= a.dims[0]) die("not so many");
+    const size_t n = (size_t)(a.dims[1] * a.dims[2]);
+    const size_t header = size - (size_t)a.dims[0] * n * sizeof(double);
+    double *values = malloc(n * sizeof *values);
+    memcpy(values, bytes + header + (size_t)index * n * sizeof *values, n * sizeof *values);
+    if (pi0_npy_write_f64(to, values, 2, a.dims + 1, &err)) die(err.message);
+    free(values);
+    free(bytes);
+    pi0_npy_free(&a);
 }
 
 static void look(const char *path)
@@ -285,7 +325,13 @@ int main(int argc, char **argv)
     else if (!strcmp(what, "interrupt") && argc >= 4)
         return interrupt(atoi(argv[2]), argv + 3);
     else if (!strcmp(what, "compare") && argc == 6)
-        compare(argv[2], argv[3], argv[4], atof(argv[5]));
+        compare(argv[2], argv[3], argv[4], atof(argv[5]), false);
+    else if (!strcmp(what, "relative") && argc == 6)
+        compare(argv[2], argv[3], argv[4], atof(argv[5]), true);
+    else if (!strcmp(what, "stack") && argc == 5)
+        stack(atoi(argv[2]), argv[3], argv[4]);
+    else if (!strcmp(what, "slice") && argc == 5)
+        slice(atoi(argv[2]), argv[3], argv[4]);
     else if (!strcmp(what, "json") && argc == 3)
         look(argv[2]);
     else

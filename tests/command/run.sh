@@ -2,56 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh PI0 SOURCE - the command from outside: help, wrong command lines, wrong files, golden
 # cases, results. Prints "ok NAME" or "FAILED NAME" for each; exits 1 if one failed.
-pi0=$1 source=$2
-[ -x "$pi0" ] && [ -d "$source/tests/golden" ] || { echo "usage: run.sh PI0 SOURCE" >&2; exit 2; }
-cd "$source" || exit 2
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-failed=0
-helper=$work/helper
-
-# ---- tools of the tests ----------------------------------------------------------------------
-
-ok() { echo "ok $1"; }
-failed() {
-    echo "FAILED $1"
-    failed=$((failed + 1))
-    sed 's/^/    | /' "$work/log" 2>/dev/null | tail -8
-}
-
-# expect NAME STATUS TEXT command...: it ends with STATUS and says TEXT (a fixed string)
-expect() {
-    name=$1 status=$2 text=$3
-    shift 3
-    "$@" >"$work/out" 2>"$work/err"
-    found=$?
-    cat "$work/out" "$work/err" >"$work/log"
-    echo "(exit status $found, expected $status and: $text)" >>"$work/log"
-    if [ $found -eq "$status" ] && cat "$work/out" "$work/err" | grep -qF -e "$text"; then
-        ok "$name"
-    else
-        failed "$name"
-    fi
-}
-
-# check NAME command...: it succeeds
-check() {
-    name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then ok "$name"; else failed "$name"; fi
-}
-
-value() { "$helper" json "$1" <"$work/out" 2>&1; }
-is() { [ "$1" = "$2" ] || { echo "$1, expected $2"; false; }; }
-
-library="src/data/safetensors.c src/data/st_header.c src/data/json.c src/data/npy.c
-    src/data/npy_write.c src/core/error.c src/core/file.c"
-flags="-std=c11 -D_DEFAULT_SOURCE -O1 -Iinclude -Isrc -Itools"
-# shellcheck disable=SC2086
-${CC:-cc} $flags tests/command/helper.c $library -o "$helper" -ljansson -lpng -lm &&
-    ${CC:-cc} $flags tests/command/check_image.c tools/image_*.c $library -o "$work/check_image" \
-        -ljansson -lpng -ljpeg || { echo "FAILED to build the tests' own programs"; exit 1; }
+case $0 in */*) . "${0%/*}/tools.sh" ;; *) . ./tools.sh ;; esac
 
 golden=tests/golden/openpi
 aloha=$golden/pi0_aloha_sim libero=$golden/pi05_libero droid=$golden/pi0_droid
@@ -64,21 +15,23 @@ expect "help" 0 "Usage: pi0 COMMAND" "$pi0" --help
 expect "no command" 2 "Usage: pi0 COMMAND" "$pi0"
 expect "unknown command names the nearest" 2 "did you mean pi0 inspect?" "$pi0" inspct
 expect "unknown option of pi0" 2 "unknown option --verison" "$pi0" --verison
-for sub in infer inspect synth; do
+for sub in infer inspect configs synth; do
     expect "help of $sub" 0 "Usage: pi0 $sub" "$pi0" $sub --help
     for part in "^  --[a-z]" "^Examples:" "^  pi0 $sub" "^Exit status:"; do
         check "help of $sub has $part" grep -e "$part" "$work/out"
     done
     expect "pi0 help $sub" 0 "Usage: pi0 $sub" "$pi0" help $sub
+done
+for sub in infer inspect synth; do
     expect "$sub: unknown option names the nearest" 2 "did you mean --seed?" "$pi0" $sub --sede 1
 done
+expect "configs: unknown option names the nearest" 2 "did you mean --json?" "$pi0" configs --jsn
 for sub in infer inspect; do
     expect "$sub has the options of all that run the network" 0 "--cpu-mask NAME" "$pi0" $sub -h
-    for name in model tokenizer config horizon steps seed backend precision threads; do
+    for name in model tokenizer config lerobot-state-padding horizon steps seed backend precision \
+        threads; do
         check "$sub has --$name" grep -e "^  --$name " "$work/out"
     done
-    expect "$sub: --config is refused" 2 "not supported by this version" \
-        "$pi0" $sub --model demo/place --config pi0_droid
 done
 check "a full disk behind stdout is a failure" sh -c "! '$pi0' --help >/dev/full 2>/dev/null"
 usage() { # NAME TEXT options...
@@ -87,7 +40,7 @@ usage() { # NAME TEXT options...
     expect "$name" 2 "$text" "$pi0" infer "$@"
 }
 usage "no model" "--model DIR" --raw x
-usage "no input" "--image CAMERA=FILE or --raw FILE" --model demo/place
+usage "no input" "--observation FILE, --image CAMERA=FILE or --raw FILE" --model demo/place
 usage "no prompt" "--prompt TEXT" --model demo/place --image top=x
 usage "raw and image" "--image contradicts it" --model d --raw x --image top=x
 usage "noise and seed" "contradict each other" --model d --raw x --noise n.npy --seed 1
@@ -102,6 +55,17 @@ usage "number with blanks" "expected a whole number" --model d --raw x --steps "
 usage "number out of range" "from 1 to 1024" --model d --raw x --threads 0
 usage "seed out of range" "from 0 to 2^64-1" --model d --raw x --seed 18446744073709551616
 usage "negative seed" "from 0 to 2^64-1" --model d --raw x --seed -1
+usage "unknown state padding" "expected one of v0.4" --model d --raw x --lerobot-state-padding v4
+usage "raw and observation" "contradict each other" --model d --raw x --observation o.json
+usage "observation and image" "--image contradicts it" --model d --observation o.json --image a=b
+usage "observation and prompt" "--prompt contradicts it" --model d --observation o.json --prompt p
+usage "raw and config" "--config contradicts it" --model d --raw x --config pi0_droid
+usage "normalized and observation" "a robot's own values" --model d --observation o --normalized
+usage "normalized and config" "a robot's own values" --model d --image a=b --config c --normalized
+usage "plot of several observations" "--plot takes one" --model d --observation a.json \
+    --observation b.json --plot p.svg
+usage "comparison of several observations" "--compare takes one" --model d --observation a.json \
+    --observation b.json --compare cpu
 usage "unknown backend" "auto|cpu|reference" --model d --raw x --backend gpu
 usage "unknown precision" "auto|bf16|f32" --model d --raw x --precision=bf
 usage "an argument too many" "unexpected argument here" --model d --raw x here
@@ -204,15 +168,16 @@ expect "horizon from the noise" 0 "actions: 50 rows x 32 columns" "$pi0" infer \
 expect "horizon from --horizon contradicts the noise" 1 "the model needs [7,32]" "$pi0" infer \
     --model "$work/bare" --raw "$work/raw.safetensors" --horizon 7
 expect "no horizon at all" 1 "give --horizon N" "$pi0" infer --model "$work/bare" --seed 1 \
-    --image base_0_rgb="$work/base.png" --prompt p --state 0
+    --tokenizer $golden/tokenizer.model --image base_0_rgb="$work/base.png" --prompt p --state 0
 raw $aloha no-noise
 expect "horizon from --horizon" 0 "actions: 7 rows" "$pi0" infer --model "$work/bare" \
     --raw "$work/raw.safetensors" --horizon 7 --steps 1
 
 # ---- what comes out --------------------------------------------------------------------------
 
+# demo/place is a LeRobot folder: without --normalized, state and actions are the robot's
 run="$pi0 infer --model demo/place --image observation.images.top=demo/images/scene1.png
-    --state 1.513794,0.580964,-0.523067"
+    --normalized --state 1.513794,0.580964,-0.523067"
 sentence="put the red block in the bowl"
 # shellcheck disable=SC2086
 expect "json" 0 '"dtype":"float32"' $run --prompt "$sentence" --json --threads 2
@@ -253,6 +218,41 @@ raw $aloha
     --raw "$work/raw.safetensors" --out "$work/i.npy" >"$work/log" 2>&1
 check "Ctrl-C ends with 130 and writes nothing" sh -c "[ $? = 130 ] && [ ! -e '$work/i.npy' ]"
 
+# ---- robot units -----------------------------------------------------------------------------
+
+robot="$pi0 infer --model demo/place --image observation.images.top=demo/images/scene1.png
+    --state 0.842927,0.558296,0"
+# shellcheck disable=SC2086
+expect "robot units: table" 0 "actions: 16 rows x 3 columns in the robot's units (LeRobot" $robot \
+    --prompt "$sentence"
+check "robot units: table: a line for each row" \
+    is "$(grep -cE '^ +[0-9]+( +-?[0-9]+\.[0-9]{4}){3}$' "$work/out")" 16
+# shellcheck disable=SC2086
+expect "robot units: json" 0 '"normalized":false' $robot --prompt "$sentence" --json \
+    --backend reference
+check "robot units: json: shape, type" is "$(value shape.0)x$(value shape.1) $(value dtype)" \
+    "16x3 float64"
+x=$(value actions.0.0)
+# shellcheck disable=SC2086
+expect "network's own units: json" 0 '"normalized":true' $run --prompt "$sentence" --json \
+    --backend reference
+# mean and standard deviation of the demo's actions: demo/place/README.md
+check "robot units are the network's own, un-normalised" awk -v n="$(value actions.0.0)" -v x="$x" \
+    'BEGIN { d = x - (n * 0.21721 + 0.49873); exit !(d < 2e-5 && d > -2e-5) }'
+# shellcheck disable=SC2086
+expect "robot units: compare" 0 "correlation" $robot --prompt "$sentence" --compare reference --json
+check "robot units: compare: close" \
+    sh -c "'$helper' json compare.correlation <'$work/out' | grep -E '^(1|0\.999)'"
+# shellcheck disable=SC2086
+expect "robot units: plot" 0 "wrote $work/r.svg" $robot --prompt "$sentence" --plot "$work/r.svg"
+check "robot units: plot says so" grep -q "in units of the robot" "$work/r.svg"
+# shellcheck disable=SC2086
+expect "robot units: state of another length" 1 "has 2 values, expected 3" "$pi0" infer \
+    --model demo/place --image observation.images.top=demo/images/scene1.png --state 0,0 \
+    --prompt "$sentence"
+expect "config of a LeRobot folder" 1 "leave config out" "$pi0" infer --model demo/place \
+    --config pi0_droid --image observation.images.top=demo/images/scene1.png --state 0,0,0
+
 # ---- inspect ---------------------------------------------------------------------------------
 
 expect "inspect" 0 "demo/place: pi0, lerobot layout" "$pi0" inspect demo/place
@@ -260,13 +260,40 @@ expect "inspect: json" 0 '"model":"pi0"' "$pi0" inspect --json --views 1 --token
 check "inspect: horizon" is "$(value horizon)" 16
 check "inspect: camera" is "$(value cameras.0)" observation.images.top
 check "inspect: tokens of the plan" is "$(value work.tokens)" 8
+check "inspect: policy's camera" is "$(value policy.cameras.0.name)" observation.images.top
+check "inspect: policy's state" is "$(value policy.states.0.name) $(value policy.state_dim)" \
+    "observation.state 3"
+check "inspect: policy's statistics" is "$(value policy.state_statistics.kind)" MEAN_STD
+check "inspect: tokenizer" is "$(value tokenizer)" demo/place/tokenizer.model
 check "inspect: puts inputs, gets actions once" is "$(value work.gets)" 1
 expect "inspect: pi0.5" 0 "pi0.5, openpi layout" "$pi0" inspect $libero
 expect "inspect without a horizon" 0 "not known" "$pi0" inspect "$work/bare"
 expect "inspect: --horizon contradicts config.json" 1 "says 16" "$pi0" inspect --horizon 20 demo/place
+expect "inspect: policy of a named config" 0 "observation/exterior_image_1_left -> base_0_rgb" \
+    "$pi0" inspect --config pi0_droid $droid
+check "inspect: units" grep -q "joint velocities" "$work/out"
+expect "inspect: no policy" 0 "--config NAME (pi0 configs lists them)" "$pi0" inspect $droid
+expect "inspect: unknown config names the nearest" 1 "pi0_droid" "$pi0" inspect $droid \
+    --config pi0_drod
 expect "inspect: more cameras than there are" 1 "images" "$pi0" inspect --views 9 demo/place
 expect "inspect: two checkpoints" 2 "two checkpoints" "$pi0" inspect --model a b
 expect "inspect: no checkpoint" 1 "$work" "$pi0" inspect "$work"
+
+# ---- configs ---------------------------------------------------------------------------------
+
+expect "configs" 0 "pi05_full_droid_finetune" "$pi0" configs
+check "configs: 7 ALOHA, 7 DROID, 3 LIBERO" is "$(for robot in ALOHA DROID LIBERO; do
+    grep -cE "^pi0[a-z0-9_]* +pi0(\.5)? .* $robot " "$work/out"
+done | xargs)" "7 7 3"
+check "configs: a row says it all" grep -qE \
+    "^pi0_aloha_towel +pi0 +50 +48 +no +ALOHA +6,-1,6,-1 +trossen +fold the towel +.*reset_pose" \
+    "$work/out"
+check "configs: pi05_libero has no state in its prompt" \
+    grep -qE "^pi05_libero +pi0\.5 +10 +200 +no +LIBERO +- +physical-intelligence/libero" "$work/out"
+"$pi0" configs --json >"$work/out" 2>"$work/err"
+printf '{"list":%s}' "$(cat "$work/out")" >"$work/list" && mv "$work/list" "$work/out"
+check "configs: json" is "$(value list.0.name) $(value list.16.name)" "pi0_aloha pi05_libero"
+check "configs: json: metadata" is "$(value list.0.metadata.reset_pose.1)" "-1.5"
 
 # ---- synth -----------------------------------------------------------------------------------
 

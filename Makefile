@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: help setup build demo test fuzz format install clean
+.PHONY: help setup build demo test bench fuzz format install clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -22,6 +22,11 @@ demo: build ## pictures and a sentence in, actions and a plot of them out
 
 test: setup ## everything: gcc, clang, sanitizers, checks of the tree
 	@sh scripts/test.sh
+
+bench: build ## a checkpoint of the true size (6.5 GB, once), timed
+	@[ -f build/bench/pi0/model.safetensors ] || build/release/pi0 synth --size pi0 build/bench/pi0
+	@build/release/pi0 bench --model build/bench/pi0
+	@build/release/pi0 bench --model build/bench/pi0 --gemm --reps 3
 
 fuzz: setup ## each fuzz target for FUZZ_SECONDS=60
 	@sh scripts/fuzz.sh $(FUZZ_SECONDS)

@@ -38,6 +38,8 @@ missing() {
     have_library libjpeg || echo libjpeg-dev
     have_library cmocka || echo libcmocka-dev
     have_library msgpack-c || have_library msgpack || msgpack_package
+    # emulated processors for the tests
+    [ "$(uname -m)" != x86_64 ] || have qemu-x86_64 || echo qemu-user
     if ! have clang; then
         echo clang
     elif ! have_clang_runtime; then

@@ -18,7 +18,7 @@ typedef struct fixture {
 } fixture;
 
 // the case points into itself: it stays where it is opened
-static void open_case(fixture *f, const char *name)
+static void open_case_on(fixture *f, const char *name, const char *backend)
 {
     pi0_error err;
     pi0_options opt;
@@ -26,10 +26,15 @@ static void open_case(fixture *f, const char *name)
     network_case_open(&f->c, name);
     snprintf(words, sizeof words, "%s/openpi/tokenizer.model", PI0_TEST_DATA);
     pi0_default_options(&opt);
-    opt.backend = "reference";
+    opt.backend = backend;
     opt.tokenizer = words;
     must(pi0_load(&f->m, f->c.dir, &opt, &err), &err);
     f->n = (size_t)f->c.horizon * 32;
+}
+
+static void open_case(fixture *f, const char *name)
+{
+    open_case_on(f, name, "reference");
 }
 
 static void close_case(fixture *f)
@@ -125,9 +130,9 @@ static void any_number_of_threads(void **state)
 {
     (void)state;
     static const char *const names[] = { "openpi/pi0_droid", "openpi/pi05_droid" };
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 4; k++) {
         fixture f;
-        open_case(&f, names[k]);
+        open_case_on(&f, names[k % 2], k < 2 ? "reference" : "cpu");
         float one[MAX_CHUNK], many[MAX_CHUNK];
         pi0_error err;
         for (int threads = 1; threads <= 5; threads += threads < 3 ? 1 : 2) {
@@ -160,18 +165,17 @@ static void *run_job(void *arg)
     return NULL;
 }
 
-static void one_model_many_sessions(void **state)
+static void many_sessions(const char *backend)
 {
-    (void)state;
     fixture f;
-    open_case(&f, "openpi/pi0_droid");
+    open_case_on(&f, "openpi/pi0_droid", backend);
     static job alone, jobs[N_SESSIONS];
     pthread_t threads[N_SESSIONS];
-    alone.f = &f;
+    alone = (job){ .f = &f };
     run_job(&alone);
     assert_int_equal(alone.status, PI0_OK);
     for (int i = 0; i < N_SESSIONS; i++) {
-        jobs[i].f = &f;
+        jobs[i] = (job){ .f = &f };
         assert_int_equal(pthread_create(&threads[i], NULL, run_job, &jobs[i]), 0);
     }
     for (int i = 0; i < N_SESSIONS; i++) {
@@ -180,6 +184,13 @@ static void one_model_many_sessions(void **state)
         assert_memory_equal(jobs[i].actions, alone.actions, f.n * sizeof *alone.actions);
     }
     close_case(&f);
+}
+
+static void one_model_many_sessions(void **state)
+{
+    (void)state;
+    many_sessions("reference");
+    many_sessions("cpu");
 }
 
 /* ---- cancelling ---- */

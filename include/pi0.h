@@ -107,6 +107,8 @@ typedef struct pi0_model pi0_model;
  * with model.safetensors.index.json) and, where there is one, config.json; or a .safetensors
  * file itself. openpi's PyTorch layout and LeRobot's are both known; pi0 and pi0.5 are told apart
  * by their tensors. The file stays mapped while the model lives. `opt` NULL: the defaults.
+ * A robot's policy that was asked for (option config) and cannot be made is an error. A LeRobot
+ * folder whose processors cannot be used loads with a warning: pi0_act() has the error.
  *
  * Errors: PI0_EIO, PI0_EFORMAT (missing, mis-shaped, twice present tensor; malformed file),
  * PI0_EUNSUPPORTED (pi0-FAST, MEM memory, PEFT adapters), PI0_EDEVICE, PI0_ENOMEM, PI0_EINVAL.

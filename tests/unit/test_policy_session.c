@@ -237,6 +237,40 @@ static void for_another_session(void **state)
     }
 }
 
+// a file may ask for LeRobot's resizing and time steps on an openpi checkpoint
+static void other_routes(void **state)
+{
+    (void)state;
+    robot_case c;
+    pi0_model *m;
+    pi0_session *s;
+    pi0_policy_inputs in;
+    pi0_info info;
+    pi0_error e;
+    char path[TMPDIR_PATH];
+    double actions[80];
+    const tmpdir dir = tmpdir_make();
+    tmpdir_write_text(&dir, "robot.json",
+                      "{\"base\":\"pi0_droid\",\"resize\":\"torch\",\"time_grid\":\"lerobot\"}");
+    robot_case_open(&c, "openpi/pi0_droid");
+    c.opt.config = tmpdir_path(path, &dir, "robot.json");
+    robot_case_start(&c, NULL, &m, &s);
+    pi0_model_info(m, &info);
+    assert_string_equal(info.time_grid, "lerobot");
+    expect_ok(pi0_prepare(s, &c.obs, &in, &e), &e);
+    assert_true(in.network.pixels && !in.network.images && in.network.n_images == 2);
+    assert_string_equal(in.cameras[1], "left_wrist_0_rgb");
+    expect_ok(pi0_act(s, &c.obs, c.noise, actions, 80, &e), &e);
+    // close to openpi's own, and not the same
+    double worst = 0;
+    for (int i = 0; i < 80; i++) worst = fmax(worst, fabs(actions[i] - c.actions[i]));
+    assert_true(worst > 1e-5 && worst < 0.5);
+    pi0_session_free(s);
+    pi0_free(m);
+    tmpdir_remove(&dir);
+    robot_case_close(&c);
+}
+
 /* ---- warnings ---- */
 
 static void warns_once(void **state)
@@ -359,10 +393,15 @@ static void cancels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(row_by_row),     cmocka_unit_test(rows_to_execute),
-        cmocka_unit_test(other_words),    cmocka_unit_test(cameras),
-        cmocka_unit_test(default_prompt), cmocka_unit_test(for_another_session),
-        cmocka_unit_test(warns_once),     cmocka_unit_test(warns_of_flat_statistics),
+        cmocka_unit_test(row_by_row),
+        cmocka_unit_test(rows_to_execute),
+        cmocka_unit_test(other_words),
+        cmocka_unit_test(cameras),
+        cmocka_unit_test(default_prompt),
+        cmocka_unit_test(for_another_session),
+        cmocka_unit_test(other_routes),
+        cmocka_unit_test(warns_once),
+        cmocka_unit_test(warns_of_flat_statistics),
         cmocka_unit_test(cancels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

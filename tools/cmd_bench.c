@@ -156,9 +156,9 @@ const command pi0_command_bench = {
     "bench",
     "how fast a chunk is, beside this machine's peak",
     "--model DIR [options]",
-    "Times whole chunks on made-up pictures and tokens (time does not depend on them), prints each\n"
-    "stage, and compares with the peak of the multiply instruction in use, measured in between.\n"
-    "With --gemm it times each kind of matrix product of the model instead.",
+    "Times whole chunks on made-up pictures and tokens (time does not depend on them), prints\n"
+    "each stage, and compares with the peak of the multiply instruction in use, measured in\n"
+    "between. With --gemm it times each kind of matrix product of the model instead.",
     "pi0 synth --size pi0 /tmp/pi0-random\n"
     "pi0 bench --model /tmp/pi0-random\n"
     "pi0 bench --model /tmp/pi0-random --gemm\n",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attention_peak.c - times attention at the model's shapes beside the peak of its multiply instruction,
- * all taken in turn in one run, the best of each: attention [isa] [f32|bf16] [threads] [rounds]. */
+/* attention_peak.c - times attention at the model's shapes beside the peak of its multiply
+ * instruction, all taken in turn in one run, the best of each: attention [isa] [f32|bf16] [threads]
+ * [rounds]. */
 #include "cpu/attention.h"
 #include "cpu/kern.h"
 #include "cpu/kern_attention.h"

@@ -14,6 +14,7 @@
 #include "core/cpu.h"
 #include "core/pool.h"
 #include "cpu/gemm.h"
+#include "cpu/panels.h"
 #include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,7 @@ static const shape shapes[] = {
     { "expert.down", 1024, 4096, EXPERT, GEMM_ADD, false, DTYPE_F32 },
 };
 #define MAX_WEIGHTS 64
-#define WEIGHT_BYTES (160u << 20) // of all weights of a shape together
+#define WEIGHT_BYTES (128u << 20) // of all weights of a shape together
 
 // with one thread its own time on the processor, which other programs disturb less
 static clockid_t the_clock = CLOCK_MONOTONIC;
@@ -133,8 +134,12 @@ static void ours_init(ours *o, const shape *s, int rows, int n_weights)
             w->part[1].data = (char *)stored + (size_t)half * (size_t)s->k * size;
         }
         if (s->bias) w->bias = mat_make(bias, 1, s->n, DTYPE_F32);
-        w->packed = memory(pi0_gemm_packed_size(k, w));
-        pi0_gemm_pack(o->threads, k, w);
+        const size_t bytes = pi0_gemm_packed_size(k, w);
+        w->packed = memory(bytes);
+        if (i == 0)
+            pi0_gemm_pack(o->threads, k, w);
+        else
+            memcpy(w->packed, o->w[0].packed, bytes);
     }
     free(stored);
     o->op = s->op;
@@ -202,7 +207,10 @@ static void onednn_init(onednn *o, const shape *s, int rows, int n_weights, dtyp
     const size_t bytes = dnnl_memory_desc_get_size(chosen);
     for (int i = 0; i < n_weights; i++) {
         o->memory[i] = memory(bytes);
-        fill(o->memory[i], type, bytes / size);
+        if (i == 0)
+            fill(o->memory[i], type, bytes / size);
+        else
+            memcpy(o->memory[i], o->memory[0], bytes);
         CHECK(dnnl_memory_create(&o->w[i], chosen, o->engine, o->memory[i]));
     }
     o->memory[n_weights] = memory((size_t)rows * (size_t)s->k * size);

@@ -7,7 +7,7 @@
 # sanitizers at any level: there they go without, and gcc's build is the one that watches them.
 if(PI0_FUZZ OR (PI0_SANITIZE AND CMAKE_C_COMPILER_ID MATCHES "Clang"))
     set(PI0_KERNEL_FLAGS -O1 -fno-sanitize=all)
-elseif(PI0_SANITIZE)
+elseif(PI0_SANITIZE MATCHES "address|undefined")
     set(PI0_KERNEL_FLAGS -O1)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Debug")
     set(PI0_KERNEL_FLAGS "")

@@ -23,7 +23,10 @@ pi0_test(check_licence sh ${checks}/licence.sh ${root})
 pi0_test(check_sizes sh ${checks}/sizes.sh ${root})
 if(TARGET pi0)
     pi0_test(check_docs sh ${checks}/docs.sh ${root} $<TARGET_FILE:pi0> ${CMAKE_C_COMPILER})
+    set_tests_properties(check_docs PROPERTIES LABELS tree)
 endif()
+# what no compiler can change
+set_tests_properties(check_headers check_layers check_licence check_sizes PROPERTIES LABELS tree)
 
 # ---- the quick start -----------------------------------------------------------------------
 if(TARGET pi0)

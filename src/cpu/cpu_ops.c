@@ -3,6 +3,7 @@
 #include "cpu/cpu_ops.h"
 #include "cpu/attention.h"
 #include "cpu/gemm.h"
+#include "cpu/panels.h"
 #include "cpu/rows.h"
 #include "ops/host.h"
 

@@ -6,6 +6,7 @@
  * panels at a time, in blocks of k short enough that a panel's block stays in the second-level
  * cache while all rows pass over it. While it works on one panel it fetches the next. */
 #include "cpu/gemm.h"
+#include "cpu/panels.h"
 #include <stdalign.h>
 
 #define MAX_STEPS 1152 // of a block of k: 288 KiB of the widest panel
@@ -24,100 +25,6 @@ static int ceil_div(int a, int b)
 {
     return (a + b - 1) / b;
 }
-
-/* ---- the packed form: panel after panel, each part (or gate-and-up pair) on its own ---- */
-
-// columns of y that one panel gives
-static int panel_cols(const gemm_kernel *k, const weight *w)
-{
-    return w->kind == WEIGHT_GEGLU ? k->nr / 2 : k->nr;
-}
-
-static int part_panels(const gemm_kernel *k, const weight *w, int part)
-{
-    return ceil_div(w->part[part].rows, panel_cols(k, w));
-}
-
-static int count_panels(const gemm_kernel *k, const weight *w)
-{
-    if (w->kind == WEIGHT_GEGLU) return part_panels(k, w, 0);
-    int n = 0;
-    for (int i = 0; i < w->n_parts; i++) n += part_panels(k, w, i);
-    return n;
-}
-
-static int count_steps(const gemm_kernel *k, const weight *w)
-{
-    return ceil_div(w->in, k->k_step);
-}
-
-static size_t step_bytes(const gemm_kernel *k)
-{
-    return (size_t)k->nr * (size_t)k->k_step * dtype_size(k->type);
-}
-
-size_t pi0_gemm_packed_size(const gemm_kernel *k, const weight *w)
-{
-    return (size_t)count_panels(k, w) * (size_t)count_steps(k, w) * step_bytes(k);
-}
-
-// where a panel's columns are: in part `part` from column `col` on
-typedef struct panel_place {
-    int part, col;
-    int offset; // of the part's first column among all columns
-} panel_place;
-
-static panel_place place_of(const gemm_kernel *k, const weight *w, int panel)
-{
-    panel_place p = { 0, 0, 0 };
-    while (panel >= part_panels(k, w, p.part)) {
-        panel -= part_panels(k, w, p.part);
-        p.offset += w->part[p.part++].rows;
-    }
-    p.col = panel * panel_cols(k, w);
-    return p;
-}
-
-typedef struct pack_job {
-    const gemm_kernel *k;
-    const weight *w;
-} pack_job;
-
-// rows [first, first + n) of a stored matrix, as far as it has them
-static tensor_view view_rows(tensor_view v, int first, int n)
-{
-    v.data = (const char *)v.data + first * v.row_stride * (ptrdiff_t)dtype_size(v.type);
-    v.rows = v.rows - first < n ? v.rows - first : n;
-    return v;
-}
-
-static void pack_panels(void *arg, int thread, int n_threads)
-{
-    const pack_job *job = arg;
-    const gemm_kernel *k = job->k;
-    const weight *w = job->w;
-    const size_t bytes = (size_t)count_steps(k, w) * step_bytes(k);
-    const int cols = panel_cols(k, w);
-    int first, last;
-    pool_share(count_panels(k, w), thread, n_threads, &first, &last);
-    for (int i = first; i < last; i++) {
-        const panel_place p = place_of(k, w, i);
-        char *panel = (char *)w->packed + (size_t)i * bytes;
-        tensor_view rows = view_rows(w->part[p.part], p.col, cols);
-        k->pack(panel, k->nr, 0, cols, &rows);
-        if (w->kind != WEIGHT_GEGLU) continue;
-        rows = view_rows(w->part[1], p.col, cols);
-        k->pack(panel, k->nr, cols, cols, &rows);
-    }
-}
-
-void pi0_gemm_pack(pool *threads, const gemm_kernel *k, const weight *w)
-{
-    pack_job job = { k, w };
-    pi0_pool_run(threads, pack_panels, &job);
-}
-
-/* ---- the product ---- */
 
 typedef struct gemm_job {
     const gemm_kernel *k;
@@ -142,8 +49,8 @@ static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
     job->k = k;
     job->w = w;
     job->tiles = ceil_div(rows, k->mr);
-    job->panels = count_panels(k, w);
-    job->steps = count_steps(k, w);
+    job->panels = pi0_panel_count(k, w);
+    job->steps = panel_steps(k, w);
     job->n_blocks = ceil_div(job->steps, MAX_STEPS);
     job->block_steps = job->n_blocks ? ceil_div(job->steps, job->n_blocks) : 0;
     job->convert = k->x_type != k->type || w->in % k->k_step != 0;
@@ -157,7 +64,7 @@ static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
     job->thread_work = job->sums_bytes;
     if (job->convert)
         job->thread_work +=
-            (size_t)(BLOCK_TILES * k->mr) *
+            (size_t)(job->block_tiles * k->mr) *
             round_up((size_t)(job->block_steps * k->k_step) * dtype_size(k->x_type), LINE);
 }
 
@@ -180,7 +87,7 @@ static void tile_rows(const gemm_job *job, int i, int *first, int *rows)
 static gemm_end end_of(const gemm_job *job, int panel, int row, int rows)
 {
     const gemm_kernel *k = job->k;
-    const panel_place p = place_of(k, job->w, panel);
+    const panel_place p = pi0_panel_place(k, job->w, panel);
     const int n_cols = panel_cols(k, job->w), left = job->w->part[p.part].rows - p.col;
     const int col = p.offset + p.col;
     const mat y = job->n_y > 1 ? job->y[p.part] : job->y[0];
@@ -261,10 +168,11 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
     gemm_tile t = { .panel = panel_of(job, panel, b->k_block), .steps = steps };
     t.more = b->k_block > 0;
     t.x_stride = x_stride_of(job);
-    // the last tiles fetch, so that it is not evicted again before it is read
-    const int fetchers = hi - lo < 16 ? hi - lo : 16, groups = ceil_div(steps, 16);
+    // the last tiles fetch, so that it is not evicted again before it is read; one tile alone reads
+    // straight through memory, which the processor foresees better
+    const int fetchers = hi - lo < 16 ? hi - lo : 16, groups = steps / 4 + 1;
     const int lines = (int)((size_t)steps * step_bytes(k) / LINE);
-    const int ahead_lines = ceil_div(ceil_div(lines, fetchers), groups);
+    const int ahead_lines = hi - lo > 1 ? ceil_div(ceil_div(lines, fetchers), groups) : 0;
     t.ahead = next;
     for (int i = lo; i < hi; i++) {
         int row, next_row, rows;
@@ -286,9 +194,10 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
             t.y_stride = end.ld * dtype_size(end.type);
             t.y_bytes = end.cols * (int)dtype_size(end.type);
         }
-        t.ahead_lines = hi - lo > 1 && i >= hi - fetchers ? ahead_lines : 0;
+        const bool fetch = i >= hi - fetchers && t.ahead < next + (size_t)lines * LINE;
+        t.ahead_lines = fetch ? ahead_lines : 0;
         k->tile(&t);
-        t.ahead += (size_t)t.ahead_lines * (size_t)groups * LINE;
+        t.ahead += (size_t)(t.ahead_lines * (steps / 4)) * LINE;
         if (last) k->end(t.c, &end);
     }
 }

@@ -5,9 +5,6 @@
 #include "cpu/kern.h"
 #include "ops/ops.h"
 
-size_t pi0_gemm_packed_size(const gemm_kernel *k, const weight *w);
-void pi0_gemm_pack(pool *threads, const gemm_kernel *k, const weight *w);
-
 // bytes of workspace (64-byte aligned) for `rows` rows through w
 size_t pi0_gemm_work(const gemm_kernel *k, const weight *w, int rows, int n_threads);
 

@@ -41,7 +41,7 @@ typedef struct gemm_tile {
     int steps;            // groups of k_step values of k
     bool more;            // c already holds the sums over smaller k
     const void *x_ahead;  // rows that will be read next, at the same stride
-    const char *ahead;    // memory that will be read soon, this many cache lines of it per 16
+    const char *ahead;    // memory that will be read soon, so many cache lines of it for every 4
     int ahead_lines;      // steps. Both are only prefetched: any address will do
     const float *c_ahead; // sums that will be wanted next, or NULL
     char *y;              // where the tile will end, fetched for writing

@@ -44,19 +44,16 @@ VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM
 {
     vf w[GEMM_VECTORS];
     VEC_UNROLL
-    for (size_t v = 0; v < GEMM_VECTORS; v++)
-        w[v] = product == F32_BF16 ? v_load_bf16((const uint16_t *)panel + s * GEMM_COLS + v * VL)
-                                   : v_load((const float *)panel + s * GEMM_COLS + v * VL);
+    for (int v = 0; v < GEMM_VECTORS; v++)
+        w[v] = product == F32_BF16
+                   ? v_load_bf16((const uint16_t *)panel + s * GEMM_COLS + (size_t)v * VL)
+                   : v_load((const float *)panel + s * GEMM_COLS + (size_t)v * VL);
     add_products(c, x, s * sizeof(float), w, rows);
 }
 
 #define CACHE_LINE 64
-#define GROUP 16 // steps between prefetches: a line of quanta
-#if defined(__clang__)
-#define GEMM_UNROLL _Pragma("clang loop unroll_count(4)")
-#else
-#define GEMM_UNROLL _Pragma("GCC unroll 4")
-#endif
+#define GROUP 16  // steps between prefetches of x: a line of quanta
+#define QUARTER 4 // steps between prefetches of panels
 
 VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product product)
 {
@@ -79,19 +76,20 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product
         for (int i = 0; i < GEMM_ROWS * GEMM_COLS; i += CACHE_LINE / (int)sizeof(float))
             __builtin_prefetch(t->c_ahead + i, 1, 2);
     for (int left = t->steps; left > 0; left -= GROUP) {
-        // fetch what the next tile and the next panel will read
+        // fetch what the next tile will read
         VEC_UNROLL
         for (int r = 0; r < rows; r++) __builtin_prefetch(x_ahead + (size_t)r * t->x_stride, 0, 2);
         x_ahead += GROUP * sizeof(float);
-        for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
-            __builtin_prefetch(ahead, 0, 2);
-        // multiply
-        if (left >= GROUP) {
-            GEMM_UNROLL
-            for (size_t s = 0; s < GROUP; s++) add_step(c, x, panel, s, rows, product);
-        } else {
-            for (size_t s = 0; s < (size_t)left; s++) add_step(c, x, panel, s, rows, product);
+        // multiply, and fetch the next panel bit by bit
+        const size_t n = left < GROUP ? (size_t)left : GROUP;
+        size_t s = 0;
+        for (; s + QUARTER <= n; s += QUARTER) {
+            for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
+                __builtin_prefetch(ahead, 0, 2);
+            VEC_UNROLL
+            for (size_t i = 0; i < QUARTER; i++) add_step(c, x, panel, s + i, rows, product);
         }
+        for (; s < n; s++) add_step(c, x, panel, s, rows, product);
         panel += GROUP * step_bytes;
         VEC_UNROLL
         for (int r = 0; r < rows; r++) x[r] += GROUP * sizeof(float);

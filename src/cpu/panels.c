@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* panels.c - from the parts of a weight to its panels, with all threads, each value read once. */
+#include "cpu/panels.h"
+
+static int part_panels(const gemm_kernel *k, const weight *w, int part)
+{
+    const int cols = panel_cols(k, w);
+    return (w->part[part].rows + cols - 1) / cols;
+}
+
+int pi0_panel_count(const gemm_kernel *k, const weight *w)
+{
+    if (w->kind == WEIGHT_GEGLU) return part_panels(k, w, 0);
+    int n = 0;
+    for (int i = 0; i < w->n_parts; i++) n += part_panels(k, w, i);
+    return n;
+}
+
+panel_place pi0_panel_place(const gemm_kernel *k, const weight *w, int panel)
+{
+    panel_place p = { 0, 0, 0 };
+    while (panel >= part_panels(k, w, p.part)) {
+        panel -= part_panels(k, w, p.part);
+        p.offset += w->part[p.part++].rows;
+    }
+    p.col = panel * panel_cols(k, w);
+    return p;
+}
+
+size_t pi0_gemm_packed_size(const gemm_kernel *k, const weight *w)
+{
+    return (size_t)pi0_panel_count(k, w) * (size_t)panel_steps(k, w) * step_bytes(k);
+}
+
+typedef struct pack_job {
+    const gemm_kernel *k;
+    const weight *w;
+} pack_job;
+
+// rows [first, first + n) of a stored matrix, as far as it has them
+static tensor_view view_rows(tensor_view v, int first, int n)
+{
+    v.data = (const char *)v.data + first * v.row_stride * (ptrdiff_t)dtype_size(v.type);
+    v.rows = v.rows - first < n ? v.rows - first : n;
+    return v;
+}
+
+static void pack_panels(void *arg, int thread, int n_threads)
+{
+    const pack_job *job = arg;
+    const gemm_kernel *k = job->k;
+    const weight *w = job->w;
+    const size_t bytes = (size_t)panel_steps(k, w) * step_bytes(k);
+    const int cols = panel_cols(k, w);
+    int first, last;
+    pool_share(pi0_panel_count(k, w), thread, n_threads, &first, &last);
+    for (int i = first; i < last; i++) {
+        const panel_place p = pi0_panel_place(k, w, i);
+        char *panel = (char *)w->packed + (size_t)i * bytes;
+        tensor_view rows = view_rows(w->part[p.part], p.col, cols);
+        k->pack(panel, k->nr, 0, cols, &rows);
+        if (w->kind != WEIGHT_GEGLU) continue;
+        // the second half of the panel is up
+        rows = view_rows(w->part[1], p.col, cols);
+        k->pack(panel, k->nr, cols, cols, &rows);
+    }
+}
+
+void pi0_gemm_pack(pool *threads, const gemm_kernel *k, const weight *w)
+{
+    pack_job job = { k, w };
+    pi0_pool_run(threads, pack_panels, &job);
+}

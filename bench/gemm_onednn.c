@@ -280,6 +280,7 @@ static double bench(ours *o, onednn *other, const shape *s, int rows, int reps, 
     for (int i = 0; i < reps; i++) {
         const double p = peak_flops(o->threads, o->kernel);
         if (p > peak) peak = p;
+        pause_between();
         const double t = ours_run(o, n_weights);
         pause_between();
         const double u = onednn_run(other, n_weights);

@@ -37,7 +37,8 @@ if(PI0_FUZZ)
 endif()
 if(sanitizers)
     string(REPLACE ";" "," sanitizers "${sanitizers}")
-    add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all
+    # vptr would ask every C program for the C++ half of clang's runtime
+    add_compile_options(-fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-sanitize=vptr
                         -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${sanitizers})
 endif()

@@ -38,6 +38,7 @@ typedef struct gemm_job {
     // derived
     int steps, n_blocks, block_steps; // of k
     int panels, tiles;                // tiles: of rows, for each panel
+    int tile_height, taller;          // rows of a tile; so many tiles have one row more
     int block_tiles;                  // tiles that are gone through together
     bool convert;                     // x must be converted before it is read
     size_t sums_bytes;                // of a thread's unfinished sums
@@ -49,6 +50,8 @@ static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
     job->k = k;
     job->w = w;
     job->tiles = ceil_div(rows, k->mr);
+    job->tile_height = job->tiles ? rows / job->tiles : 0;
+    job->taller = rows - job->tiles * job->tile_height;
     job->panels = pi0_panel_count(k, w);
     job->steps = panel_steps(k, w);
     job->n_blocks = ceil_div(job->steps, MAX_STEPS);
@@ -75,16 +78,15 @@ size_t pi0_gemm_work(const gemm_kernel *k, const weight *w, int rows, int n_thre
     return job.thread_work * (size_t)n_threads;
 }
 
-// rows of tile i: all tiles have the same height or one less, so that no row pays for a whole tile
-static void tile_rows(const gemm_job *job, int i, int *first, int *rows)
+// first row of tile i; all tiles have the same height or, the last ones, one row less, so that no
+// row pays for a whole tile
+static int tile_row(const gemm_job *job, int i)
 {
-    int last;
-    pool_share(job->x.rows, i, job->tiles, first, &last);
-    *rows = last - *first;
+    return i * job->tile_height + (i < job->taller ? i : job->taller);
 }
 
-// the end of the tile at `row` of a panel
-static gemm_end end_of(const gemm_job *job, int panel, int row, int rows)
+// the end of a panel's tiles, y at row 0
+static gemm_end end_of(const gemm_job *job, int panel)
 {
     const gemm_kernel *k = job->k;
     const panel_place p = pi0_panel_place(k, job->w, panel);
@@ -93,9 +95,8 @@ static gemm_end end_of(const gemm_job *job, int panel, int row, int rows)
     const mat y = job->n_y > 1 ? job->y[p.part] : job->y[0];
     const float *bias = job->w->bias.p;
     gemm_end e = { .op = job->op, .ld = (size_t)y.ld, .type = y.type };
-    e.rows = rows;
     e.cols = left < n_cols ? left : n_cols;
-    e.y = (char *)mat_row(y, row) + (size_t)(job->n_y > 1 ? p.col : col) * dtype_size(y.type);
+    e.y = (char *)y.p + (size_t)(job->n_y > 1 ? p.col : col) * dtype_size(y.type);
     if (!mat_is_none(job->w->bias)) {
         e.bias = bias + col;
         if (job->op == GEMM_GEGLU) e.bias_up = bias + job->w->part[0].rows + col;
@@ -121,14 +122,10 @@ static size_t x_stride_of(const gemm_job *job)
     return round_up((size_t)(job->block_steps * job->k->k_step) * size, LINE);
 }
 
-// first row of tile i as the kernel reads it
+// a row as the kernel reads it
 static const char *x_of(const gemm_job *job, const gemm_block *b, int row)
 {
-    if (b->x) {
-        int first, rows;
-        tile_rows(job, b->tile0, &first, &rows);
-        return b->x + (size_t)(row - first) * x_stride_of(job);
-    }
+    if (b->x) return b->x + (size_t)(row - tile_row(job, b->tile0)) * x_stride_of(job);
     const size_t k0 = (size_t)b->k_block * (size_t)job->block_steps * (size_t)job->k->k_step;
     return (const char *)mat_row(job->x, row) + k0 * dtype_size(job->k->type);
 }
@@ -139,10 +136,7 @@ static void convert_x(const gemm_job *job, const gemm_block *b)
     const int k0 = b->k_block * job->block_steps * k->k_step;
     const int padded = job->block_steps * k->k_step;
     const int n = job->w->in - k0 < padded ? job->w->in - k0 : padded;
-    int first, last, rows;
-    tile_rows(job, b->tile0, &first, &rows);
-    tile_rows(job, b->tile1 - 1, &last, &rows);
-    last += rows;
+    const int first = tile_row(job, b->tile0), last = tile_row(job, b->tile1);
     for (int r = first; r < last; r++) {
         const char *from = (const char *)mat_row(job->x, r) + (size_t)k0 * dtype_size(k->type);
         k->pack_x(b->x + (size_t)(r - first) * x_stride_of(job), from, n, padded);
@@ -157,6 +151,14 @@ static const char *panel_of(const gemm_job *job, int panel, int k_block)
     return (const char *)job->w->packed + steps * step_bytes(job->k);
 }
 
+// sums of tile i of a panel
+static float *sums_of(const gemm_job *job, const gemm_block *b, int panel, int i)
+{
+    if (job->n_blocks == 1) return b->sums;
+    const int tile = (panel - b->panel0) * (b->tile1 - b->tile0) + i - b->tile0;
+    return b->sums + (size_t)tile * (size_t)(job->k->mr * job->k->nr);
+}
+
 // tiles [lo, hi) of rows of one panel; meanwhile what is at `next` is fetched
 static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int lo, int hi,
                       const char *next)
@@ -166,8 +168,12 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
     const int steps = job->steps - k0 < job->block_steps ? job->steps - k0 : job->block_steps;
     const bool last = b->k_block == job->n_blocks - 1;
     gemm_tile t = { .panel = panel_of(job, panel, b->k_block), .steps = steps };
+    gemm_end end = end_of(job, panel);
+    char *y = end.y;
     t.more = b->k_block > 0;
     t.x_stride = x_stride_of(job);
+    t.y_stride = end.ld * dtype_size(end.type);
+    t.y_bytes = last ? end.cols * (int)dtype_size(end.type) : 0;
     // the last tiles fetch, so that it is not evicted again before it is read; one tile alone reads
     // straight through memory, which the processor foresees better
     const int fetchers = hi - lo < 16 ? hi - lo : 16, groups = steps / 4 + 1;
@@ -175,25 +181,13 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
     const int ahead_lines = hi - lo > 1 ? ceil_div(ceil_div(lines, fetchers), groups) : 0;
     t.ahead = next;
     for (int i = lo; i < hi; i++) {
-        int row, next_row, rows;
-        tile_rows(job, i + 1 < hi ? i + 1 : lo, &next_row, &rows);
-        tile_rows(job, i, &row, &rows);
+        const int row = tile_row(job, i);
+        t.rows = end.rows = tile_row(job, i + 1) - row;
         t.x = x_of(job, b, row);
-        t.x_ahead = x_of(job, b, next_row);
-        t.rows = rows;
-        t.c = b->sums;
-        if (job->n_blocks > 1)
-            t.c += ((size_t)(panel - b->panel0) * (size_t)(b->tile1 - b->tile0) +
-                    (size_t)(i - b->tile0)) *
-                   (size_t)(k->mr * k->nr);
+        t.x_ahead = x_of(job, b, tile_row(job, i + 1 < hi ? i + 1 : lo));
+        t.c = sums_of(job, b, panel, i);
         t.c_ahead = job->n_blocks > 1 ? t.c + k->mr * k->nr : NULL;
-        gemm_end end = { 0 };
-        if (last) {
-            end = end_of(job, panel, row, rows);
-            t.y = end.y;
-            t.y_stride = end.ld * dtype_size(end.type);
-            t.y_bytes = end.cols * (int)dtype_size(end.type);
-        }
+        t.y = end.y = y + (size_t)row * t.y_stride;
         const bool fetch = i >= hi - fetchers && t.ahead < next + (size_t)lines * LINE;
         t.ahead_lines = fetch ? ahead_lines : 0;
         k->tile(&t);

@@ -58,8 +58,7 @@ void pi0_file_forget(const file_map *map, size_t at, size_t size)
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t first = (at + page - 1) / page * page, last = (at + size) / page * page;
     // a mapping that is read-only and private loses nothing: the pages are the file's
-    if (first < last)
-        madvise((void *)(uintptr_t)(map->data + first), last - first, MADV_DONTNEED);
+    if (first < last) madvise((void *)(uintptr_t)(map->data + first), last - first, MADV_DONTNEED);
 }
 
 // read exactly size bytes; a file that shrinks meanwhile is an error

@@ -9,7 +9,7 @@
     SET(CPU_AVX2, pi0_gemm_f32_avx2, pi0_gemm_bf16_avx2, pi0_rows_avx2, pi0_attention_avx2) \
     SET(CPU_AVX512, pi0_gemm_f32_avx512, pi0_gemm_bf16_avx512, pi0_rows_avx512,             \
         pi0_attention_avx512)                                                               \
-    SET(CPU_AVX512BF16, pi0_gemm_f32_avx512, pi0_gemm_bf16_avx512bf16, pi0_rows_avx512, \
+    SET(CPU_AVX512BF16, pi0_gemm_f32_avx512, pi0_gemm_bf16_avx512bf16, pi0_rows_avx512,     \
         pi0_attention_avx512bf16)
 #else
 #define PI0_KERNELS_X86(SET)

@@ -99,8 +99,7 @@ enum tensor_init { INIT_MATRIX, INIT_BIAS, INIT_ONE, INIT_PLUS_ONE, INIT_POSITIO
     X(EX_K, GEMMA, BOTH, MATRIX, EX_ "layers.%d.self_attn.k_proj.weight", { SIZE_HEAD, SIZE_W })   \
     X(EX_V, GEMMA, BOTH, MATRIX, EX_ "layers.%d.self_attn.v_proj.weight", { SIZE_HEAD, SIZE_W })   \
     X(EX_O, GEMMA, BOTH, MATRIX, EX_ "layers.%d.self_attn.o_proj.weight", { SIZE_W, SIZE_Q })      \
-    X(EX_NORM2, GEMMA, PI0, PLUS_ONE, EX_ "layers.%d.post_attention_layernorm.weight",             \
-      { SIZE_W })                                                                                  \
+    X(EX_NORM2, GEMMA, PI0, PLUS_ONE, EX_ "layers.%d.post_attention_layernorm.weight", { SIZE_W }) \
     X(EX_NORM2_W, GEMMA, PI05, MATRIX, EX_ "layers.%d.post_attention_layernorm.dense.weight",      \
       { SIZE_3W, SIZE_W })                                                                         \
     X(EX_NORM2_B, GEMMA, PI05, BIAS, EX_ "layers.%d.post_attention_layernorm.dense.bias",          \

@@ -57,8 +57,7 @@ static int run_path(const char *path)
 int main(int argc, char **argv)
 {
     int n = 0;
-    for (int i = 1; i < argc; i++)
-        n += run_path(argv[i]);
+    for (int i = 1; i < argc; i++) n += run_path(argv[i]);
     printf("%d inputs\n", n);
     return n ? 0 : 1;
 }

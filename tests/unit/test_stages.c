@@ -9,7 +9,10 @@ static const struct stage_bound {
     const char *start; // of the tap's name; the first that fits counts
     double bound;
 } bounds[] = {
-    { "vision.", 1e-5 }, { "prefix.", 2e-5 }, { "suffix.", 1e-6 }, { "step", 1e-5 },
+    { "vision.", 1e-5 },
+    { "prefix.", 2e-5 },
+    { "suffix.", 1e-6 },
+    { "step", 1e-5 },
 };
 enum { N_BOUNDS = sizeof bounds / sizeof *bounds };
 

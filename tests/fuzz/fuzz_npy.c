@@ -20,8 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t n = 1;
     for (int i = 0; i < a.n_dims; i++) n *= (size_t)a.dims[i];
     if (n > size / 4) abort();
-    volatile float sum = 0;
-    for (size_t i = 0; i < n; i++) sum += a.data[i];
+    double square = 0;
+    for (size_t i = 0; i < n; i++) square += (double)a.data[i] * a.data[i];
+    if (square < 0) abort(); // so that the values are read
     pi0_npy_free(&a);
     return 0;
 }

@@ -15,7 +15,7 @@ setup: ## install the packages that are missing (Debian, Ubuntu)
 build: setup ## the library and the command, in build/release
 	@mkdir -p build
 	@cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
-	@cmake --build build/release
+	@cmake --build build/release --target pi0 pi0_shared pi0_static
 
 demo: build ## pictures and a sentence in, actions and a plot of them out
 	@sh scripts/demo.sh

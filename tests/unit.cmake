@@ -5,20 +5,26 @@ file(GLOB support CONFIGURE_DEPENDS support/*.c)
 file(GLOB unit CONFIGURE_DEPENDS unit/test_*.c)
 add_custom_target(pi0_thread_tests) # what ThreadSanitizer has to see
 
+# the helpers, and all that a test is compiled and linked with
+add_library(pi0_test_support STATIC ${support})
+target_include_directories(pi0_test_support PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_definitions(pi0_test_support PUBLIC
+                           PI0_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/golden")
+target_link_libraries(pi0_test_support PUBLIC pi0_flags pi0_static PkgConfig::CMOCKA
+                                              PkgConfig::MSGPACK PkgConfig::JANSSON
+                                              Threads::Threads m)
+
 foreach(source IN LISTS unit)
     get_filename_component(name ${source} NAME_WE)
     pi0_needs_tools(tools ${source})
     if(tools AND NOT TARGET pi0_tools)
         continue()
     endif()
-    add_executable(${name} ${source} ${support})
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE pi0_test_support)
     if(tools)
         target_link_libraries(${name} PRIVATE pi0_tools)
     endif()
-    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-    target_compile_definitions(${name} PRIVATE PI0_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/golden")
-    target_link_libraries(${name} PRIVATE pi0_flags pi0_static PkgConfig::CMOCKA PkgConfig::MSGPACK
-                                          PkgConfig::JANSSON Threads::Threads m)
     # a test that defines __wrap_malloc gets the library's calls of malloc, and so on
     file(STRINGS ${source} wraps REGEX "__wrap_[a-z_]+")
     if(wraps)

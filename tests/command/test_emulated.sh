@@ -11,13 +11,13 @@ failed=0
 
 if [ "$(uname -m)" != x86_64 ]; then
     echo "SKIP: emulated processors are x86-64 ones"
-    exit 0
+    exit 77
 fi
 if ! command -v qemu-x86_64 >/dev/null; then
     echo "SKIP: qemu-x86_64 is not installed (package qemu-user)"
     # a machine that judges changes must have it
     [ "${CI:-}" = true ] && exit 1
-    exit 0
+    exit 77
 fi
 
 # infer OUT OPTIONS COMMAND... - a chunk of the demo policy

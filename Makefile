@@ -32,7 +32,7 @@ fuzz: setup ## each fuzz target for FUZZ_SECONDS=60
 	@sh scripts/fuzz.sh $(FUZZ_SECONDS)
 
 format: ## clang-format over the sources
-	@find include src tools examples tests bench \( -name '*.[ch]' -o -name '*.cc' \) 2>/dev/null \
+	@find include src demo tools examples tests bench \( -name '*.[ch]' -o -name '*.cc' \) 2>/dev/null \
 	    | xargs clang-format -i
 
 install: build ## into PREFIX=/usr/local

@@ -15,14 +15,15 @@ allowed() {
     reference) echo core ops reference ;;
     cpu) echo core ops cpu ;;
     .) echo core data policy ops model reference cpu . ;;
-    tools) echo data tools ;;
+    demo) echo core demo ;;
+    tools) echo data demo tools ;;
     examples) echo examples ;;
     esac
 }
 
 # includes in quotes: "folder of the file, file, line, what is included"
 list_includes() {
-    find src tools examples -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) 2>/dev/null |
+    find src demo tools examples -type f \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) 2>/dev/null |
         while read -r file; do
             case $file in
             src/*/*) part=${file#src/} part=${part%%/*} ;;
@@ -45,11 +46,13 @@ check() {
             continue
         fi
         # which part is included
-        case $part in tools | examples) own=$part ;; *) own= ;; esac
+        case $part in demo | tools | examples) own=$part ;; *) own= ;; esac
         if [ "$name" = pi0.h ] && [ -f include/pi0.h ]; then
             continue
         elif [ -n "$own" ] && { [ -f "$here/$name" ] || [ -f "$own/$name" ]; }; then
             target=$own
+        elif [ -f "demo/$name" ]; then
+            target=demo
         elif [ -f "src/$name" ]; then
             case $name in */*) target=${name%%/*} ;; *) target=. ;; esac
         else
@@ -73,7 +76,7 @@ status=0
 list_includes | check || status=1
 
 # one language
-for file in $(find src tools examples -name '*.cc' -o -name '*.cpp' -o -name '*.cxx'); do
+for file in $(find src demo tools examples -name '*.cc' -o -name '*.cpp' -o -name '*.cxx'); do
     if [ "$file" != src/data/tokenizer.cc ]; then
         echo "$file: the only C++ is src/data/tokenizer.cc"
         status=1

@@ -22,7 +22,8 @@ run() {
 "$cmake" --install "$build" --prefix "$work/first" >/dev/null || fail "cmake --install fails"
 mv "$work/first" "$work/prefix"
 prefix=$work/prefix lib=$work/prefix/$libdir n=0
-for file in include/pi0.h "$libdir/libpi0.so" "$libdir/libpi0.so.0" "$libdir/libpi0.a" bin/pi0; do
+for file in include/pi0.h "$libdir/libpi0.so" "$libdir/libpi0.so.0" "$libdir/libpi0.a" bin/pi0 \
+    share/pi0/demo/place/model.safetensors share/pi0/demo/reach/model.safetensors; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
 

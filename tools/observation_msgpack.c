@@ -28,17 +28,6 @@ typedef struct reading {
 
 /* ---- all values ---- */
 
-// a map that stands for something else than itself
-static bool is_array(const msgpack_object *o)
-{
-    return pi0_msgpack_get(o, "__ndarray__") != NULL;
-}
-
-static bool is_scalar(const msgpack_object *o)
-{
-    return pi0_msgpack_get(o, "__npgeneric__") != NULL;
-}
-
 static int add_leaf(reading *r, const char *key, const msgpack_object *value)
 {
     if (r->n == MAX_LEAVES)
@@ -84,7 +73,7 @@ static int collect(reading *r, const msgpack_object *map, const char *before)
         status = extend_key(key, &map->via.map.ptr[i].key, &r->p);
         if (status) break;
         const bool inner = value->type == MSGPACK_OBJECT_MAP && value->via.map.size &&
-                           !is_array(value) && !is_scalar(value);
+                           !pi0_numpy_is_array(value) && !pi0_numpy_is_scalar(value);
         status = inner ? collect(r, value, key) : add_leaf(r, key, value);
     }
     return status;
@@ -92,32 +81,13 @@ static int collect(reading *r, const msgpack_object *map, const char *before)
 
 /* ---- numbers ---- */
 
-static bool plain_number(const msgpack_object *o, double *x)
-{
-    switch (o->type) {
-    case MSGPACK_OBJECT_BOOLEAN: *x = o->via.boolean; return true;
-    case MSGPACK_OBJECT_POSITIVE_INTEGER: *x = (double)o->via.u64; return true;
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER: *x = (double)o->via.i64; return true;
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64: *x = o->via.f64; return true;
-    default: return false;
-    }
-}
-
-// a number, or numpy's scalar of one
-static bool number(const msgpack_object *o, double *x)
-{
-    const msgpack_object *data = is_scalar(o) ? pi0_msgpack_get(o, "data") : o;
-    return data && plain_number(data, x);
-}
-
 // a number, or a list of numbers
 static bool is_numeric(const msgpack_object *o)
 {
     double x;
-    if (o->type != MSGPACK_OBJECT_ARRAY) return number(o, &x);
+    if (o->type != MSGPACK_OBJECT_ARRAY) return pi0_msgpack_number(o, &x);
     for (uint32_t i = 0; i < o->via.array.size; i++)
-        if (!number(&o->via.array.ptr[i], &x)) return false;
+        if (!pi0_msgpack_number(&o->via.array.ptr[i], &x)) return false;
     return true;
 }
 
@@ -142,7 +112,7 @@ static int take_state(reading *r, leaf *l, const char *name, const numpy_array *
     for (size_t i = 0; i < n; i++) {
         if (a)
             values[i] = pi0_numpy_number(a, i);
-        else if (!number(list ? &v->via.array.ptr[i] : v, &values[i]))
+        else if (!pi0_msgpack_number(list ? &v->via.array.ptr[i] : v, &values[i]))
             return pi0_fail(p->err, PI0_EFORMAT, "%s: %s: value %zu is not a number", p->file,
                             p->key, i);
     }
@@ -234,7 +204,7 @@ static int take_leaf(reading *r, leaf *l)
     const bool prompt = !strcmp(l->key, "prompt") || !strcmp(l->key, "task");
     const bool camera = r->policy && is_camera(r->policy, l->key);
     const bool state = r->policy && is_state(r->policy, l->key);
-    if (is_array(l->value)) {
+    if (pi0_numpy_is_array(l->value)) {
         const int status = pi0_numpy_parse(&array, l->value, &p);
         if (status) return status;
         a = &array;
@@ -254,7 +224,7 @@ static int take_leaf(reading *r, leaf *l)
 
 static int take_all(reading *r, const msgpack_object *root)
 {
-    if (root->type != MSGPACK_OBJECT_MAP || is_array(root) || is_scalar(root))
+    if (root->type != MSGPACK_OBJECT_MAP || pi0_numpy_is_array(root) || pi0_numpy_is_scalar(root))
         return pi0_fail(r->p.err, PI0_EFORMAT, "%s: expected a map of an observation's keys",
                         r->p.file);
     int status = collect(r, root, "");

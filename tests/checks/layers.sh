@@ -16,7 +16,8 @@ allowed() {
     cpu) echo core ops cpu ;;
     .) echo core data policy ops model reference cpu . ;;
     demo) echo core demo ;;
-    tools) echo data demo tools ;;
+    wire) echo core wire ;;
+    tools) echo data wire demo tools ;;
     examples) echo examples ;;
     esac
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* numpy_array.c - numpy's arrays as openpi-client packs them into msgpack: a map of type, sizes
- * and bytes. Source: openpi packages/openpi-client/src/openpi_client/msgpack_numpy.py. */
-#include "observation_parts.h"
-#include <math.h>
+/* numpy_array.c - reading numpy's arrays as openpi-client packs them into msgpack: a map of type,
+ * sizes and bytes. Source: openpi packages/openpi-client/src/openpi_client/msgpack_numpy.py. */
+#include "core/dtype.h"
+#include "core/error.h"
+#include "wire/numpy.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_ELEMENTS ((uint64_t)1 << 31)
+#define MAX_ITEM 1000000 // bytes of a number, characters of a text
 
 /* ---- msgpack's maps ---- */
 
@@ -28,6 +30,34 @@ const msgpack_object *pi0_msgpack_get(const msgpack_object *map, const char *nam
     return NULL;
 }
 
+bool pi0_numpy_is_array(const msgpack_object *o)
+{
+    return pi0_msgpack_get(o, "__ndarray__") != NULL;
+}
+
+bool pi0_numpy_is_scalar(const msgpack_object *o)
+{
+    return pi0_msgpack_get(o, "__npgeneric__") != NULL;
+}
+
+static bool plain_number(const msgpack_object *o, double *x)
+{
+    switch (o->type) {
+    case MSGPACK_OBJECT_BOOLEAN: *x = o->via.boolean; return true;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER: *x = (double)o->via.u64; return true;
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER: *x = (double)o->via.i64; return true;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64: *x = o->via.f64; return true;
+    default: return false;
+    }
+}
+
+bool pi0_msgpack_number(const msgpack_object *o, double *x)
+{
+    const msgpack_object *data = pi0_numpy_is_scalar(o) ? pi0_msgpack_get(o, "data") : o;
+    return data && plain_number(data, x);
+}
+
 /* ---- the parts of an array ---- */
 
 static int refuse_type(const numpy_array *a, const place *p)
@@ -46,7 +76,13 @@ static int refuse_type(const numpy_array *a, const place *p)
 // the number behind the kind: characters of a text, bytes of others
 static bool is_size(int *size, char kind, const char *digits)
 {
-    if (!pi0_parse_int(digits, 1, 1000000, size)) return false;
+    *size = 0;
+    for (const char *d = digits; *d; d++) {
+        if (*d < '0' || *d > '9') return false;
+        *size = 10 * *size + (*d - '0');
+        if (*size > MAX_ITEM) return false;
+    }
+    if (!*size) return false;
     if (kind == 'b') return *size == 1;
     if (kind == 'U') return true;
     return *size == 2 || *size == 4 || *size == 8 || (*size == 1 && kind != 'f');
@@ -133,7 +169,7 @@ const char *pi0_numpy_shape(char text[200], const numpy_array *a)
 
 /* ---- elements ---- */
 
-static double float_number(const unsigned char *at, size_t item)
+double pi0_numpy_float(const unsigned char *at, size_t item)
 {
     double d;
     if (item != 8) return (double)dtype_load(item == 2 ? DTYPE_F16 : DTYPE_F32, at, 0);
@@ -145,108 +181,13 @@ double pi0_numpy_number(const numpy_array *a, size_t i)
 {
     const unsigned char *at = a->data + i * a->item;
     uint64_t u = 0;
-    if (a->kind == 'f') return float_number(at, a->item);
+    if (a->kind == 'f') return pi0_numpy_float(at, a->item);
     for (size_t b = 0; b < a->item; b++) u |= (uint64_t)at[b] << 8 * b;
     if (a->kind == 'b') return u != 0;
     if (a->kind == 'u') return (double)u;
     // a sign bit of 8, 16, 32 or 64
     const uint64_t sign = (uint64_t)1 << (8 * a->item - 1);
     return (double)(int64_t)((u ^ sign) - sign);
-}
-
-/* ---- pictures ---- */
-
-enum order { ORDER_HWC, ORDER_CHW };
-
-/* Which way the colours lie: planes or pixels, as the robot has them; where it may be either,
- * openpi takes what begins with a 3 for planes (droid_policy.py and libero_policy.py _parse_image).
- */
-static int find_order(enum order *order, const numpy_array *a, const pi0_policy_info *policy,
-                      const place *p)
-{
-    char shape[200];
-    const char *axes = policy ? policy->image_axes : "HWC or CHW";
-    const bool planes = a->n_dims == 3 && a->dims[0] == 3;
-    const bool pixels = a->n_dims == 3 && a->dims[2] == 3;
-    const bool only_planes = !strcmp(axes, "CHW"), only_pixels = !strcmp(axes, "HWC");
-    *order = only_planes || (planes && !only_pixels) ? ORDER_CHW : ORDER_HWC;
-    if (*order == ORDER_CHW ? planes : pixels) return PI0_OK;
-    return pi0_fail(p->err, PI0_EFORMAT, "%s: %s: a picture of shape %s, expected %s%s%s%s",
-                    p->file, p->key, pi0_numpy_shape(shape, a),
-                    only_planes   ? "[3,height,width], as "
-                    : only_pixels ? "[height,width,3], as "
-                                  : "[height,width,3] or [3,height,width]",
-                    only_planes || only_pixels ? policy->robot : "",
-                    only_planes || only_pixels ? " has it" : "",
-                    planes || pixels ? ": transpose it" : "");
-}
-
-// 255*x as numpy computes it in the array's own type, cut to 8 bits (x in [0,1])
-static int cut_to_8_bits(double x, size_t item)
-{
-    double y = item == 4 ? (double)(255 * (float)x) : 255 * x;
-    if (item == 2) {
-        // float16 has 11 bits
-        int exponent;
-        frexp(y, &exponent);
-        const double unit = ldexp(1, exponent - 11 > -24 ? exponent - 11 : -24);
-        y = rint(y / unit) * unit;
-    }
-    return (int)y;
-}
-
-/* One value of a picture as f32. openpi cuts 255*x in the array's own type, the library in f32:
- * the middle of the step that the former found is what the latter finds, too. LeRobot's torch
- * rounds to f32. */
-static float picture_value(double x, size_t item, bool cut)
-{
-    if (!cut || item == 4 || !(x >= 0 && x <= 1)) return (float)x;
-    const int step = cut_to_8_bits(x, item);
-    return step >= 255 ? 1.0f : ((float)step + 0.5f) / 255.0f;
-}
-
-static int float_picture(observation_file *o, const numpy_array *a, bool cut, pi0_image *image,
-                         const place *p)
-{
-    float *values = pi0_observation_alloc(o, a->count * sizeof *values);
-    if (!values) return pi0_fail(p->err, PI0_ENOMEM, "%s: no memory for %s", p->file, p->key);
-    if (a->item == 4)
-        memcpy(values, a->data, a->count * sizeof *values);
-    else
-        for (size_t i = 0; i < a->count; i++)
-            values[i] = picture_value(float_number(a->data + i * a->item, a->item), a->item, cut);
-    image->rgb = values;
-    return PI0_OK;
-}
-
-int pi0_numpy_image(observation_file *o, const numpy_array *a, const pi0_policy_info *policy,
-                    pi0_image *image, const place *p)
-{
-    char shape[200];
-    enum order order;
-    const bool bytes = a->kind == 'u' && a->item == 1;
-    if (!bytes && a->kind != 'f')
-        return pi0_fail(p->err, PI0_EFORMAT,
-                        "%s: %s: a picture of type \"%s\", expected \"|u1\" (0 to 255) or floats "
-                        "(0 to 1)",
-                        p->file, p->key, a->type);
-    const int status = find_order(&order, a, policy, p);
-    if (status) return status;
-    const int64_t h = a->dims[order == ORDER_CHW ? 1 : 0], w = a->dims[order == ORDER_CHW ? 2 : 1];
-    if (h < 1 || w < 1 || h > IMAGE_MAX_SIDE || w > IMAGE_MAX_SIDE)
-        return pi0_fail(p->err, PI0_EFORMAT,
-                        "%s: %s: a picture of shape %s, expected 1 to %d pixels a side", p->file,
-                        p->key, pi0_numpy_shape(shape, a), IMAGE_MAX_SIDE);
-    image->width = (int)w;
-    image->height = (int)h;
-    if (bytes) {
-        image->format = order == ORDER_CHW ? PI0_RGB8_CHW : PI0_RGB8_HWC;
-        image->rgb = a->data;
-        return PI0_OK;
-    }
-    image->format = order == ORDER_CHW ? PI0_RGBF32_CHW : PI0_RGBF32_HWC;
-    const bool cut = policy && !strcmp(policy->resize, "pillow");
-    return float_picture(o, a, cut, image, p);
 }
 
 /* ---- text ---- */

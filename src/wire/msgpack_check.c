@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* msgpack_check.c - walks a msgpack document before msgpack-c does: that reserves memory for as
  * many values as a header promises, and does not say where a document is damaged. */
-#include "observation_parts.h"
+#include "core/error.h"
+#include "wire/numpy.h"
 
 #define MAX_DEPTH 16
 #define MAX_VALUES 1000000u

@@ -263,14 +263,41 @@ typedef struct pi0_timing {
 } pi0_timing;
 PI0_API void pi0_session_timing(const pi0_session *session, pi0_timing *timing);
 
-/* Called with each stage's output as [rows][cols] f32, which lives for the call only. Names:
- * vision.<image>.embeddings, vision.<image>.L<nn>.attention (x after the attention's residual),
- * vision.<image>.L<nn>, vision.<image>.tokens, prefix.embeddings,
- * prefix.L<nn>.k, prefix.L<nn>.v, prefix.L<nn>.out, suffix.cond, suffix.embeddings,
- * suffix.state (pi0), step<k>.x, step<k>.v, step<k>.expert.L<nn>, actions. A tap looks and changes
- * nothing; it slows inference down. NULL takes it away. PI0_ENOMEM. */
+/* Called with each stage's output as [rows][cols] f32, which lives for the call only. Names, in the
+ * order in which they come (<i>: picture, <k>: step, <nn>: layer):
+ *
+ *   vision.<i>.embeddings             patches and positions
+ *   vision.<i>.L<nn>.attention        x after the attention's residual
+ *   vision.<i>.L<nn>                  x after the layer
+ *   vision.<i>.tokens                 the projector's output
+ *   prefix.rope                       rotary table of the positions: cosines, sines (a table)
+ *   prefix.embeddings                 image tokens, then the prompt's
+ *   prefix.L<nn>.k, .v                as they stand in the cache, after rotation
+ *   prefix.L<nn>.attention, .out      x after the attention, after the layer; not of the last one
+ *   suffix.state                      pi0: the state token; state.L<nn>.k, .v, .attention, .out
+ *   step<k>.x                         the actions so far; step0.x is the noise
+ *   step<k>.time                      sinusoidal embedding of the step's time (a table)
+ *   step<k>.time_bias                 pi0: the time's half of the action MLP (a table)
+ *   suffix.cond, step<k>.cond         pi0.5: condition of the norms in step 0, k > 0 (a table)
+ *   step<k>.action_in                 pi0: actions before the time is mixed in
+ *   suffix.embeddings, step<k>.embeddings  the expert's input in step 0, in step k > 0
+ *   suffix.rope                       as prefix.rope; once (a table)
+ *   step<k>.expert.L<nn>.k, .v, .attention, and without an ending x after the layer
+ *   step<k>.norm, step<k>.v           the last norm, the velocity
+ *   actions                           the chunk
+ *
+ * A tap looks and changes nothing; it slows inference down. NULL takes it away. PI0_ENOMEM. */
 typedef void (*pi0_tap_fn)(void *user, const char *name, const float *data, int rows, int cols);
 PI0_API int pi0_session_set_tap(pi0_session *session, pi0_tap_fn tap, void *user, pi0_error *err);
+
+/* The same with the right to change: where the callback returns other than 0, what it left in
+ * `data` takes the stage's place before the next stage reads it, keys and values in the cache too,
+ * rounded to the type that the backend keeps them in. What is called a table above was made with
+ * the session, and stays what it is. So a stage can be run on another flow's values, alone. A
+ * session has one tap or one edit: setting one takes the other away. PI0_ENOMEM. */
+typedef int (*pi0_edit_fn)(void *user, const char *name, float *data, int rows, int cols);
+PI0_API int pi0_session_set_edit(pi0_session *session, pi0_edit_fn edit, void *user,
+                                 pi0_error *err);
 
 /* ---- robot policy ------------------------------------------------------------------------ */
 

@@ -240,14 +240,23 @@ void pi0_session_timing(const pi0_session *session, pi0_timing *timing)
     *timing = session->timing;
 }
 
+static int set_tap(pi0_session *s, stage_tap tap, pi0_error *err)
+{
+    tap.host = s->r.tap.host;
+    if ((tap.fn || tap.edit) && !tap.host) {
+        tap.host = malloc(pi0_run_tap_floats(&s->r) * sizeof *tap.host);
+        if (!tap.host) return pi0_fail(err, PI0_ENOMEM, "no memory for a tap");
+    }
+    s->r.tap = tap;
+    return PI0_OK;
+}
+
 int pi0_session_set_tap(pi0_session *session, pi0_tap_fn tap, void *user, pi0_error *err)
 {
-    if (tap && !session->r.tap.host) {
-        float *host = malloc(pi0_run_tap_floats(&session->r) * sizeof *host);
-        if (!host) return pi0_fail(err, PI0_ENOMEM, "no memory for a tap");
-        session->r.tap.host = host;
-    }
-    session->r.tap.fn = tap;
-    session->r.tap.user = user;
-    return PI0_OK;
+    return set_tap(session, (stage_tap){ .fn = tap, .user = user }, err);
+}
+
+int pi0_session_set_edit(pi0_session *session, pi0_edit_fn edit, void *user, pi0_error *err)
+{
+    return set_tap(session, (stage_tap){ .edit = edit, .user = user }, err);
 }

@@ -16,12 +16,13 @@ static int run_expert(run *r, mat x, int step)
 {
     const gemma *g = &r->net->expert;
     const int pos = r->n_prefix + (r->net->sizes.pi05 ? 0 : 1);
+    if (step == 0) pi0_tap_table(r, mat_rows(r->rope, pos, x.rows), "suffix.rope");
     for (int i = 0; i < g->n_layers; i++) {
         const gemma_layer *l = &g->layer[i];
+        const layer_place at = { "expert", step, i, pos, false };
         if (run_canceled(r)) return PI0_ECANCELED;
-        pi0_gemma_layer(r, g, i, x, pos, pi0_timecond_norm(r, &l->attn_norm, 2 * i, step),
-                        pi0_timecond_norm(r, &l->ffn_norm, 2 * i + 1, step), false);
-        pi0_tap(r, x, "step%d.expert.L%02d", step, i);
+        pi0_gemma_layer(r, g, at, x, pi0_timecond_norm(r, &l->attn_norm, 2 * i, step),
+                        pi0_timecond_norm(r, &l->ffn_norm, 2 * i + 1, step));
     }
     return PI0_OK;
 }
@@ -36,10 +37,23 @@ static void euler_step(run *r, mat x, int step)
     mat h = arena_mat(&b->scratch, x.rows, x.cols, DTYPE_F32); // [H][W]
 
     rmsnorm(b, h, x, m.scale, m.shift);
+    pi0_tap(r, h, "step%d.norm", step);
     linear(b, r->velocity, h, &r->net->action_out, ACT_NONE);
     pi0_tap(r, r->velocity, "step%d.v", step);
     axpy(b, r->actions, r->dt, r->velocity);
     arena_rewind(&b->scratch, mark);
+}
+
+// what the session made of this step's time when it was created
+static void tap_time(run *r, int step)
+{
+    pi0_tap_table(r, mat_rows(r->embedded, step, 1), "step%d.time", step);
+    if (!r->net->sizes.pi05)
+        pi0_tap_table(r, mat_rows(r->time_bias, step, 1), "step%d.time_bias", step);
+    else if (step == 0)
+        pi0_tap_table(r, mat_rows(r->cond, 0, 1), "suffix.cond");
+    else
+        pi0_tap_table(r, mat_rows(r->cond, step, 1), "step%d.cond", step);
 }
 
 int pi0_run_step(run *r, int step)
@@ -48,11 +62,12 @@ int pi0_run_step(run *r, int step)
     mat x = arena_mat(&r->b->scratch, r->limits.horizon, r->net->expert.width, DTYPE_F32); // [H][W]
 
     pi0_tap(r, r->actions, "step%d.x", step);
+    tap_time(r, step);
     pi0_suffix_actions(r, x, step);
-    if (step == 0) {
-        if (r->net->sizes.pi05) pi0_tap(r, mat_rows(r->cond, 0, 1), "suffix.cond");
+    if (step == 0)
         pi0_tap(r, x, "suffix.embeddings");
-    }
+    else
+        pi0_tap(r, x, "step%d.embeddings", step);
     const int status = run_expert(r, x, step);
     if (!status) euler_step(r, x, step);
     arena_rewind(&r->b->scratch, mark);

@@ -21,13 +21,21 @@ norm_modulation pi0_norm_plain(const gemma_norm *norm)
     return (norm_modulation){ norm->scale, MAT_NONE, MAT_NONE };
 }
 
+static void tap_layer(run *r, mat m, layer_place at, const char *what)
+{
+    if (at.step < 0)
+        pi0_tap(r, m, "%s.L%02d%s", at.stack, at.layer, what);
+    else
+        pi0_tap(r, m, "step%d.%s.L%02d%s", at.step, at.stack, at.layer, what);
+}
+
 // queries into q (where the layer has them), keys and values of h into the cache at pos
-static void project(run *r, const gemma_layer *l, int layer, mat q, mat h, int pos)
+static void project(run *r, const gemma_layer *l, layer_place at, mat q, mat h)
 {
     backend *b = r->b;
     const int n = h.rows, dim = r->net->head_dim, heads = r->net->n_heads;
-    const mat table = mat_rows(r->rope, pos, n);
-    const mat v = pi0_run_values(r, layer, pos, n);
+    const mat table = mat_rows(r->rope, at.pos, n);
+    const mat k = pi0_run_keys(r, at.layer, at.pos, n), v = pi0_run_values(r, at.layer, at.pos, n);
     const size_t mark = arena_mark(&b->scratch);
     mat k32 = arena_mat(&b->scratch, n, dim, DTYPE_F32);         // [n][256]
     mat q32 = arena_mat(&b->scratch, n, heads * dim, DTYPE_F32); // [n][8 * 256]
@@ -36,28 +44,30 @@ static void project(run *r, const gemma_layer *l, int layer, mat q, mat h, int p
         linear_parts(b, (mat[]){ q32, k32, v }, 3, h, &l->qkv, ACT_NONE);
     else
         linear_parts(b, (mat[]){ k32, v }, 2, h, &l->qkv, ACT_NONE);
-    rope(b, pi0_run_keys(r, layer, pos, n), k32, table, 1);
+    rope(b, k, k32, table, 1);
     if (!mat_is_none(q)) rope(b, q, q32, table, heads);
+    tap_layer(r, k, at, ".k");
+    tap_layer(r, v, at, ".v");
     arena_rewind(&b->scratch, mark);
 }
 
 // x += gate * o(attention(norm(x)))
-static void self_attention(run *r, const gemma_layer *l, int layer, mat x, int pos,
-                           norm_modulation m, bool kv_only)
+static void self_attention(run *r, const gemma_layer *l, layer_place at, mat x, norm_modulation m)
 {
     backend *b = r->b;
-    const int n = x.rows, seen = pos + n, width = r->net->n_heads * r->net->head_dim;
+    const int n = x.rows, seen = at.pos + n, width = r->net->n_heads * r->net->head_dim;
     const size_t mark = arena_mark(&b->scratch);
     mat h = arena_mat(&b->scratch, n, x.cols, b->gemm_type); // [n][width]
     mat q = arena_mat(&b->scratch, n, width, b->gemm_type);  // [n][8 * 256]
     mat o = arena_mat(&b->scratch, n, width, b->gemm_type);  // [n][8 * 256]
 
     rmsnorm(b, h, x, m.scale, m.shift);
-    project(r, l, layer, kv_only ? MAT_NONE : q, h, pos);
-    if (!kv_only) {
-        attention(b, o, q, pi0_run_keys(r, layer, 0, seen), pi0_run_values(r, layer, 0, seen),
+    project(r, l, at, at.kv_only ? MAT_NONE : q, h);
+    if (!at.kv_only) {
+        attention(b, o, q, pi0_run_keys(r, at.layer, 0, seen), pi0_run_values(r, at.layer, 0, seen),
                   r->net->n_heads, (float)(1 / sqrt((double)r->net->head_dim)));
         linear_add(b, x, o, &l->o, m.gate);
+        tap_layer(r, x, at, ".attention");
     }
     arena_rewind(&b->scratch, mark);
 }
@@ -76,10 +86,12 @@ static void feed_forward(run *r, const gemma_layer *l, mat x, norm_modulation m)
     arena_rewind(&b->scratch, mark);
 }
 
-void pi0_gemma_layer(run *r, const gemma *g, int layer, mat x, int pos, norm_modulation attn,
-                     norm_modulation ffn, bool kv_only)
+void pi0_gemma_layer(run *r, const gemma *g, layer_place at, mat x, norm_modulation attn,
+                     norm_modulation ffn)
 {
-    const gemma_layer *l = &g->layer[layer];
-    self_attention(r, l, layer, x, pos, attn, kv_only);
-    if (!kv_only) feed_forward(r, l, x, ffn);
+    const gemma_layer *l = &g->layer[at.layer];
+    self_attention(r, l, at, x, attn);
+    if (at.kv_only) return;
+    feed_forward(r, l, x, ffn);
+    tap_layer(r, x, at, at.step < 0 ? ".out" : "");
 }

@@ -46,9 +46,11 @@ static int run_state(run *r, const run_inputs *in)
     r->b->ops->put(r->b, r->state, host);
     pi0_suffix_state(r, x);
     pi0_tap(r, x, "suffix.state");
-    for (int i = 0; i < g->n_layers && !(stop = run_canceled(r)); i++)
-        pi0_gemma_layer(r, g, i, x, r->n_prefix, pi0_norm_plain(&g->layer[i].attn_norm),
-                        pi0_norm_plain(&g->layer[i].ffn_norm), i == g->n_layers - 1);
+    for (int i = 0; i < g->n_layers && !(stop = run_canceled(r)); i++) {
+        const layer_place at = { "state", -1, i, r->n_prefix, i == g->n_layers - 1 };
+        pi0_gemma_layer(r, g, at, x, pi0_norm_plain(&g->layer[i].attn_norm),
+                        pi0_norm_plain(&g->layer[i].ffn_norm));
+    }
     arena_rewind(&r->b->scratch, mark);
     return stop ? PI0_ECANCELED : PI0_OK;
 }
@@ -61,15 +63,13 @@ int pi0_run_prefix(run *r, const run_inputs *in)
 
     if (in->n_tokens) embed_prompt(r, in);
     r->n_prefix = n;
+    pi0_tap_table(r, mat_rows(r->rope, 0, n), "prefix.rope");
     pi0_tap(r, x, "prefix.embeddings");
     for (int i = 0; i < g->n_layers; i++) {
-        const bool last = i == g->n_layers - 1;
+        const layer_place at = { "prefix", -1, i, 0, i == g->n_layers - 1 };
         if (run_canceled(r)) return PI0_ECANCELED;
-        pi0_gemma_layer(r, g, i, x, 0, pi0_norm_plain(&g->layer[i].attn_norm),
-                        pi0_norm_plain(&g->layer[i].ffn_norm), last);
-        pi0_tap(r, pi0_run_keys(r, i, 0, n), "prefix.L%02d.k", i);
-        pi0_tap(r, pi0_run_values(r, i, 0, n), "prefix.L%02d.v", i);
-        if (!last) pi0_tap(r, x, "prefix.L%02d.out", i);
+        pi0_gemma_layer(r, g, at, x, pi0_norm_plain(&g->layer[i].attn_norm),
+                        pi0_norm_plain(&g->layer[i].ffn_norm));
     }
     return r->net->sizes.pi05 ? PI0_OK : run_state(r, in);
 }

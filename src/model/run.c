@@ -57,9 +57,10 @@ size_t pi0_run_host_floats(const network *net, const run_limits *limits)
 size_t pi0_run_tap_floats(const run *r)
 {
     const int *n = r->net->sizes.size;
+    const size_t head = (size_t)n[SIZE_HEAD], width = (size_t)n[SIZE_W];
     const size_t vision = (size_t)r->image_tokens * (size_t)n[SIZE_V];
-    const size_t prefix = (size_t)r->prefix.rows * largest((size_t)n[SIZE_D], (size_t)n[SIZE_HEAD]);
+    const size_t prefix = (size_t)r->prefix.rows * largest((size_t)n[SIZE_D], head);
     const size_t suffix =
-        (size_t)r->limits.horizon * largest((size_t)n[SIZE_W], (size_t)n[SIZE_ACTION]);
-    return largest(largest(vision, prefix), largest(suffix, (size_t)n[SIZE_W]));
+        (size_t)r->limits.horizon * largest(width, largest((size_t)n[SIZE_ACTION], head));
+    return largest(largest(vision, prefix), largest(suffix, largest(width, head)));
 }

@@ -20,7 +20,8 @@ typedef struct run_limits {
 } run_limits;
 
 typedef struct stage_tap {
-    pi0_tap_fn fn; // NULL: none
+    pi0_tap_fn fn;    // NULL: none
+    pi0_edit_fn edit; // NULL: none; at most one of the two is set
     void *user;
     float *host; // room for the largest stage, only while a tap is set
 } stage_tap;
@@ -44,6 +45,7 @@ typedef struct run {
     mat actions;    // [H][32]: x_t
     mat velocity;   // [H][32]
     mat rope;       // [n_positions][head_dim]: cosines, sines
+    mat embedded;   // [num_steps][W]: sinusoidal time embedding
     mat cond;       // pi0.5: [num_steps][W]
     mat modulation; // pi0.5: [(2 * layers + 1) * num_steps][3W]
     mat time_bias;  // pi0: [num_steps][W]: what the time adds inside the action MLP
@@ -91,10 +93,16 @@ typedef struct norm_modulation {
     mat scale, shift, gate; // shift and gate none where the norm is plain
 } norm_modulation;
 norm_modulation pi0_norm_plain(const gemma_norm *norm);
-// x [n][width] at positions pos … pos + n, reading and writing the cache of this layer; kv_only:
-// nothing but its keys and values is needed
-void pi0_gemma_layer(run *r, const gemma *g, int layer, mat x, int pos, norm_modulation attn,
-                     norm_modulation ffn, bool kv_only);
+// where a layer runs, and what taps call it: "prefix.L03", "step2.expert.L03"
+typedef struct layer_place {
+    const char *stack;
+    int step; // -1: of no step
+    int layer, pos;
+    bool kv_only; // nothing but its keys and values is needed
+} layer_place;
+// x [n][width] at positions pos … pos + n, reading and writing the cache of this layer
+void pi0_gemma_layer(run *r, const gemma *g, layer_place at, mat x, norm_modulation attn,
+                     norm_modulation ffn);
 mat pi0_run_keys(const run *r, int layer, int first, int n);
 mat pi0_run_values(const run *r, int layer, int first, int n);
 
@@ -109,6 +117,8 @@ void pi0_time_embedding(float *to, float t, int width);
 void pi0_suffix_actions(run *r, mat y, int step);
 void pi0_suffix_state(run *r, mat y);
 
-// tap.c
+// tap.c: show a stage, and put it back where it was edited; show a table that outlives the call,
+// in which nothing may change
 __attribute__((format(printf, 3, 4))) void pi0_tap(run *r, mat m, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void pi0_tap_table(run *r, mat m, const char *format, ...);
 #endif

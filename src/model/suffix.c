@@ -21,6 +21,7 @@ void pi0_suffix_actions(run *r, mat y, int step)
     action_time_in.bias = mat_rows(r->time_bias, step, 1);
 
     linear(b, a, r->actions, &net->action_in, ACT_NONE);
+    pi0_tap(r, a, "step%d.action_in", step);
     linear(b, h, a, &action_time_in, ACT_SILU);
     linear(b, y, h, &net->time_out, ACT_NONE);
     arena_rewind(&b->scratch, mark);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tap.c - show a stage's output to whoever asked for it. */
+/* tap.c - show a stage's output to whoever asked for it, and take back what was changed. */
 #include "model/run.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,16 +15,36 @@ static void widen(float *data, size_t n)
     }
 }
 
+static void show(run *r, mat m, bool may_change, const char *format, va_list args)
+{
+    const stage_tap *t = &r->tap;
+    char name[64];
+    assert((size_t)m.rows * (size_t)m.cols <= pi0_run_tap_floats(r));
+    vsnprintf(name, sizeof name, format, args);
+    r->b->ops->get(r->b, t->host, m);
+    if (m.type == DTYPE_BF16) widen(t->host, (size_t)m.rows * (size_t)m.cols);
+    if (t->fn) {
+        t->fn(t->user, name, t->host, m.rows, m.cols);
+    } else if (t->edit(t->user, name, t->host, m.rows, m.cols) && may_change) {
+        const tensor_view edited = { t->host, m.rows, m.cols, m.cols, 1, DTYPE_F32 };
+        r->b->ops->put(r->b, m, edited);
+    }
+}
+
 void pi0_tap(run *r, mat m, const char *format, ...)
 {
-    char name[64];
     va_list args;
-    if (!r->tap.fn) return;
-    assert((size_t)m.rows * (size_t)m.cols <= pi0_run_tap_floats(r));
+    if (!r->tap.fn && !r->tap.edit) return;
     va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
+    show(r, m, true, format, args);
     va_end(args);
-    r->b->ops->get(r->b, r->tap.host, m);
-    if (m.type == DTYPE_BF16) widen(r->tap.host, (size_t)m.rows * (size_t)m.cols);
-    r->tap.fn(r->tap.user, name, r->tap.host, m.rows, m.cols);
+}
+
+void pi0_tap_table(run *r, mat m, const char *format, ...)
+{
+    va_list args;
+    if (!r->tap.fn && !r->tap.edit) return;
+    va_start(args, format);
+    show(r, m, false, format, args);
+    va_end(args);
 }

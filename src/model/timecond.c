@@ -59,6 +59,7 @@ void pi0_timecond_layout(run *r)
     arena *a = &r->b->scratch;
     const int steps = r->limits.num_steps, width = r->net->expert.width;
     r->rope = arena_mat(a, r->n_positions, r->net->head_dim, DTYPE_F32);
+    r->embedded = arena_mat(a, steps, width, DTYPE_F32);
     r->cond = r->modulation = r->time_bias = MAT_NONE;
     if (!r->net->sizes.pi05) {
         r->time_bias = arena_mat(a, steps, width, DTYPE_F32);
@@ -90,8 +91,7 @@ static void run_modulations(run *r, mat e)
 void pi0_timecond_run(run *r, float *host)
 {
     const int steps = r->limits.num_steps, width = r->net->expert.width;
-    const size_t mark = arena_mark(&r->b->scratch);
-    mat e = arena_mat(&r->b->scratch, steps, width, DTYPE_F32); // [steps][W]
+    const mat e = r->embedded; // [steps][W]
 
     rope_table(host, r->n_positions, r->net->head_dim);
     put_f32(r, r->rope, host);
@@ -102,7 +102,6 @@ void pi0_timecond_run(run *r, float *host)
         run_modulations(r, e);
     else
         linear(r->b, r->time_bias, e, &r->net->time_in, ACT_NONE);
-    arena_rewind(&r->b->scratch, mark);
 }
 
 // norm `index` of the expert (2 * layer, + 1 for the MLP's, 2 * layers for the last) at a step

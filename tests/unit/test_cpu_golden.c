@@ -106,7 +106,7 @@ static void bf16_matches(void **state)
 
 /* ---- module by module ---- */
 
-enum { MAX_TAPS = 256 };
+enum { MAX_TAPS = 1024 };
 
 typedef struct tap_list {
     struct {

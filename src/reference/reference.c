@@ -32,22 +32,40 @@ static double activate(double x, enum act_fn act)
     return act == ACT_GELU ? gelu(x) : act == ACT_SILU ? silu(x) : x;
 }
 
+/* ---- sums of products ---- */
+
+// Sums are independent of each other: ROWS of them, done together, read the weight once and keep
+// the processor busy. For that ROWS rows of x stand side by side: x[i][r] is term i of row r.
+#define ROWS 16
+
+// sum[r] = x[..][r] . w, terms in order from the first to the last; four of them for each time
+// that the sums are taken up, from left to right
+static void dot_rows(double *restrict sum, double (*restrict x)[ROWS], const double *restrict w,
+                     int n)
+{
+    int i = 0;
+    for (int r = 0; r < ROWS; r++) sum[r] = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int r = 0; r < ROWS; r++)
+            sum[r] = sum[r] + x[i][r] * w[i] + x[i + 1][r] * w[i + 1] + x[i + 2][r] * w[i + 2] +
+                     x[i + 3][r] * w[i + 3];
+    for (; i < n; i++)
+        for (int r = 0; r < ROWS; r++) sum[r] += x[i][r] * w[i];
+}
+
+// columns [first, last) of x's rows from `row` on, side by side in double; zero behind the last row
+static void side_by_side(double (*to)[ROWS], mat x, int row, int first, int last)
+{
+    for (int r = 0; r < ROWS; r++) {
+        const float *from = row + r < x.rows ? row_of(x, row + r) : NULL;
+        for (int i = first; i < last; i++) to[i][r] = from ? from[i] : 0;
+    }
+}
+
 /* ---- linear layers ---- */
 
-#define DOT_ROWS 8
-
-// sum[r] = x[first + r] . w for up to DOT_ROWS rows. They are independent sums: done together they
-// read the weight once and keep the processor busy; each adds its terms in order.
-static void dot_rows(double sum[DOT_ROWS], mat x, int first, const double *w)
-{
-    const float *row[DOT_ROWS];
-    for (int r = 0; r < DOT_ROWS; r++) {
-        row[r] = row_of(x, first + r < x.rows ? first + r : x.rows - 1);
-        sum[r] = 0;
-    }
-    for (int i = 0; i < x.cols; i++)
-        for (int r = 0; r < DOT_ROWS; r++) sum[r] += row[r][i] * w[i];
-}
+// rows of x for which a row of the weight is widened once
+#define BLOCK (4 * ROWS)
 
 struct linear_job {
     backend *b;
@@ -65,7 +83,12 @@ static void weight_row(double *to, const weight *w, int col)
 {
     int p = 0;
     while (col >= w->part[p].rows) col -= w->part[p++].rows;
-    for (int i = 0; i < w->in; i++) to[i] = tensor_view_at(w->part[p], col, i);
+    const tensor_view v = w->part[p];
+    const char *from = (const char *)v.data + col * v.row_stride * (ptrdiff_t)dtype_size(v.type);
+    if (v.type == DTYPE_BF16 && v.col_stride == 1)
+        for (int i = 0; i < w->in; i++) to[i] = dtype_load(DTYPE_BF16, from, i);
+    else
+        for (int i = 0; i < w->in; i++) to[i] = tensor_view_at(v, col, i);
 }
 
 static double bias_of(const weight *w, int col)
@@ -81,42 +104,62 @@ static float *output(const struct linear_job *j, int r, int col)
     return row_of(j->y[p], r) + col;
 }
 
-// one output column for all rows; `w` holds one weight row, or gate's and up's one after the other
-static void linear_column(const struct linear_job *j, int col, double *w)
+// the layer's ending: activation, gate and residual of one sum, or of gate's and up's
+static void finish(const struct linear_job *j, int row, int col, double sum, double up)
 {
+    float *to = output(j, row, col);
+    double v = sum + bias_of(j->w, col);
+    if (j->w->kind == WEIGHT_GEGLU)
+        v = gelu(v) * (up + bias_of(j->w, col + j->w->out / 2));
+    else
+        v = activate(v, j->act);
+    if (!mat_is_none(j->gate)) v *= row_of(j->gate, 0)[col];
+    *to = (float)(j->add ? *to + v : v);
+}
+
+// one output column of the rows [row, end), which stand in x; `w` holds one weight row, or gate's
+// and up's one after the other
+static void linear_column(const struct linear_job *j, int row, int end, int col, double (*x)[ROWS],
+                          double *w)
+{
+    const int in = j->w->in;
     const bool geglu = j->w->kind == WEIGHT_GEGLU;
-    double sum[DOT_ROWS], up[DOT_ROWS];
+    double sum[ROWS], up[ROWS] = { 0 };
     weight_row(w, j->w, col);
-    if (geglu) weight_row(w + j->w->in, j->w, col + j->w->out / 2);
-    for (int first = 0; first < j->x.rows; first += DOT_ROWS) {
-        dot_rows(sum, j->x, first, w);
-        if (geglu) dot_rows(up, j->x, first, w + j->w->in);
-        for (int r = 0; r < DOT_ROWS && first + r < j->x.rows; r++) {
-            float *to = output(j, first + r, col);
-            double v = activate(sum[r] + bias_of(j->w, col), j->act);
-            if (geglu)
-                v = gelu(sum[r] + bias_of(j->w, col)) *
-                    (up[r] + bias_of(j->w, col + j->w->out / 2));
-            if (!mat_is_none(j->gate)) v *= row_of(j->gate, 0)[col];
-            *to = (float)(j->add ? *to + v : v);
-        }
+    if (geglu) weight_row(w + in, j->w, col + j->w->out / 2);
+    for (; row < end; row += ROWS, x += in) {
+        dot_rows(sum, x, w, in);
+        if (geglu) dot_rows(up, x, w + in, in);
+        for (int r = 0; r < ROWS && row + r < end; r++) finish(j, row + r, col, sum[r], up[r]);
     }
 }
 
+// block after block of rows: the threads bring it side by side together, then share the columns
 static void linear_thread(void *arg, int thread, int n_threads)
 {
     const struct linear_job *j = arg;
+    const int in = j->w->in, rows = j->x.rows;
     const int outputs = j->w->kind == WEIGHT_GEGLU ? j->w->out / 2 : j->w->out;
-    double *w = (double *)j->b->work + (size_t)thread * 2 * (size_t)j->w->in;
-    int first, last;
+    double(*x)[ROWS] = j->b->work; // [BLOCK / ROWS][in][ROWS]
+    double *w = (double *)j->b->work + (size_t)BLOCK * (size_t)in + (size_t)thread * 2 * (size_t)in;
+    int first, last, begin, end;
     pool_share(outputs, thread, n_threads, &first, &last);
-    for (int col = first; col < last; col++) linear_column(j, col, w);
+    pool_share(in, thread, n_threads, &begin, &end);
+    for (int row = 0; row < rows; row += BLOCK) {
+        const int stop = row + BLOCK < rows ? row + BLOCK : rows;
+        for (int r = row; r < stop; r += ROWS)
+            side_by_side(x + (size_t)(r - row) / ROWS * (size_t)in, j->x, r, begin, end);
+        pi0_pool_barrier(j->b->threads);
+        for (int col = first; col < last; col++) linear_column(j, row, stop, col, x, w);
+        pi0_pool_barrier(j->b->threads);
+    }
 }
 
 static size_t ref_linear_work(const backend *b, const weight *w, int rows)
 {
     (void)rows;
-    return (size_t)pi0_pool_threads(b->threads) * 2 * (size_t)w->in * sizeof(double);
+    const size_t n = BLOCK + (size_t)pi0_pool_threads(b->threads) * 2;
+    return n * (size_t)w->in * sizeof(double);
 }
 
 static void ref_linear(backend *b, const mat *y, int n, mat x, const weight *w, enum act_fn act)
@@ -194,48 +237,75 @@ struct attention_job {
     float scale;
 };
 
-// one query row of one head; `weights` holds a value for each key, `sum` one for each column
-static void attend(const struct attention_job *j, int row, int head, double *weights, double *sum)
+// a thread's workspace
+struct attention_work {
+    double (*q)[ROWS];       // [head_dim]: queries side by side
+    double (*weights)[ROWS]; // [keys]: logits, then exp(logit - largest)
+    double *other;           // [head_dim] a key; [keys] a column of the values
+};
+
+static size_t attention_doubles(int head_dim, int keys)
+{
+    const int larger = head_dim > keys ? head_dim : keys;
+    return (size_t)ROWS * (size_t)(head_dim + keys) + (size_t)larger;
+}
+
+// logits of ROWS queries with all keys, then softmax's numerators; their sums into total
+static void attention_weights(const struct attention_job *j, int own, struct attention_work w,
+                              double total[ROWS])
+{
+    double largest[ROWS];
+    for (int r = 0; r < ROWS; r++) largest[r] = -INFINITY, total[r] = 0;
+    for (int s = 0; s < j->k.rows; s++) {
+        const float *k = row_of(j->k, s) + own;
+        for (int i = 0; i < j->head_dim; i++) w.other[i] = k[i];
+        dot_rows(w.weights[s], w.q, w.other, j->head_dim);
+        for (int r = 0; r < ROWS; r++) {
+            w.weights[s][r] *= j->scale;
+            largest[r] = fmax(largest[r], w.weights[s][r]);
+        }
+    }
+    for (int s = 0; s < j->k.rows; s++)
+        for (int r = 0; r < ROWS; r++)
+            total[r] += w.weights[s][r] = exp(w.weights[s][r] - largest[r]);
+}
+
+// ROWS query rows of one head, from `row` on
+static void attend(const struct attention_job *j, int row, int head, struct attention_work w)
 {
     const int dim = j->head_dim,
               own = j->k.cols == dim ? 0 : head * dim; // one head for all, or own
-    const float *q = row_of(j->q, row) + head * dim;
-    float *y = row_of(j->y, row) + head * dim;
-    double largest = -INFINITY, total = 0;
-    // logits
-    for (int s = 0; s < j->k.rows; s++) {
-        const float *k = row_of(j->k, s) + own;
-        double dot = 0;
-        for (int i = 0; i < dim; i++) dot += (double)q[i] * k[i];
-        weights[s] = dot * j->scale;
-        largest = fmax(largest, weights[s]);
+    double total[ROWS], sum[ROWS];
+    side_by_side(w.q, mat_cols(j->q, head * dim, dim), row, 0, dim);
+    attention_weights(j, own, w, total);
+    // weighted sums of the values, a column of them after the other
+    for (int i = 0; i < dim; i++) {
+        for (int s = 0; s < j->v.rows; s++) w.other[s] = row_of(j->v, s)[own + i];
+        dot_rows(sum, w.weights, w.other, j->v.rows);
+        for (int r = 0; r < ROWS && row + r < j->y.rows; r++)
+            row_of(j->y, row + r)[head * dim + i] = (float)(sum[r] / total[r]);
     }
-    // softmax
-    for (int s = 0; s < j->k.rows; s++) total += weights[s] = exp(weights[s] - largest);
-    // weighted sum of the values
-    for (int i = 0; i < dim; i++) sum[i] = 0;
-    for (int s = 0; s < j->k.rows; s++) {
-        const float *v = row_of(j->v, s) + own;
-        for (int i = 0; i < dim; i++) sum[i] += weights[s] * v[i];
-    }
-    for (int i = 0; i < dim; i++) y[i] = (float)(sum[i] / total);
 }
 
+// the threads share heads and blocks of rows
 static void attention_thread(void *arg, int thread, int n_threads)
 {
     const struct attention_job *j = arg;
-    double *weights = (double *)j->b->work + (size_t)thread * (size_t)(j->k.rows + j->head_dim);
+    const int dim = j->head_dim, keys = j->k.rows, blocks = (j->q.rows + ROWS - 1) / ROWS;
+    double *at = (double *)j->b->work + (size_t)thread * attention_doubles(dim, keys);
+    const struct attention_work w = { (double(*)[ROWS])at, (double(*)[ROWS])at + dim,
+                                      at + (size_t)ROWS * (size_t)(dim + keys) };
     int first, last;
-    pool_share(j->q.rows * j->n_heads, thread, n_threads, &first, &last);
-    for (int i = first; i < last; i++)
-        attend(j, i / j->n_heads, i % j->n_heads, weights, weights + j->k.rows);
+    pool_share(blocks * j->n_heads, thread, n_threads, &first, &last);
+    for (int i = first; i < last; i++) attend(j, i / j->n_heads * ROWS, i % j->n_heads, w);
 }
 
 static size_t ref_attention_work(const backend *b, int n_heads, int head_dim, int q_rows,
                                  int kv_rows)
 {
     (void)n_heads, (void)q_rows;
-    return (size_t)pi0_pool_threads(b->threads) * (size_t)(kv_rows + head_dim) * sizeof(double);
+    return (size_t)pi0_pool_threads(b->threads) * attention_doubles(head_dim, kv_rows) *
+           sizeof(double);
 }
 
 static void ref_attention(backend *b, mat y, mat q, mat k, mat v, int n_heads, float scale)

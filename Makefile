@@ -2,12 +2,15 @@
 # The front door. CMake does the work; these are the commands that one needs.
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+TASK ?= place
+MINUTES ?=
+OUT ?= out/$(TASK)
 
-.PHONY: help setup build demo test bench fuzz format install clean
+.PHONY: help setup build demo test bench fuzz oracle train-demo format install clean
 .NOTPARALLEL:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: ## install the packages that are missing (Debian, Ubuntu)
 	@sh scripts/setup.sh
@@ -30,6 +33,13 @@ bench: build ## a checkpoint of the true size (6.5 GB, once), timed
 
 fuzz: setup ## each fuzz target for FUZZ_SECONDS=60
 	@sh scripts/fuzz.sh $(FUZZ_SECONDS)
+
+oracle: ## LeRobot's own code (5 GB of Python packages) makes its golden data again
+	@sh tools/oracle/python.sh oracle.golden
+
+train-demo: ## a policy for the demo's table: TASK=place (or reach) MINUTES= OUT=out/TASK
+	@sh tools/oracle/python.sh train_demo.train $(OUT) --task $(TASK) \
+	    $(if $(MINUTES),--minutes $(MINUTES))
 
 format: ## clang-format over the sources
 	@find include src demo tools examples tests bench \( -name '*.[ch]' -o -name '*.cc' \) 2>/dev/null \

@@ -38,6 +38,7 @@ missing() {
     have_library sentencepiece || have_header sentencepiece_processor.h || echo libsentencepiece-dev
     have_library libpng || echo libpng-dev
     have_library libjpeg || echo libjpeg-dev
+    have_library libwebsockets || echo libwebsockets-dev
     have_library cmocka || echo libcmocka-dev
     have_library msgpack-c || have_library msgpack || msgpack_package
     # emulated processors for the tests

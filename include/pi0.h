@@ -143,6 +143,9 @@ typedef struct pi0_info {
     int n_f32, n_bf16, n_f16; /* tensors of each type among them */
     uint64_t parameters;      /* used by the network */
     uint64_t mapped_bytes;    /* size of the mapped files */
+    const char *format;       /* "safetensors", or "orbax": openpi's JAX folders */
+    uint64_t decoded_bytes;   /* orbax: memory of the tensors that are read where they are, which
+                                 cannot be mapped: the token table; reference: all of them */
     uint64_t packed_bytes;    /* memory of the backend's own copy of the weights */
     const char *backend;      /* "cpu" or "reference": what "auto" chose */
     const char *isa;          /* instruction set of the kernels, as "avx512bf16" or "c" */

@@ -36,6 +36,7 @@ missing() {
     [ "$(uname -m)" != x86_64 ] || have qemu-x86_64 || echo qemu-user
     have_library jansson || echo libjansson-dev
     have_library sentencepiece || have_header sentencepiece_processor.h || echo libsentencepiece-dev
+    have_library libzstd || echo libzstd-dev
     have_library libpng || echo libpng-dev
     have_library libjpeg || echo libjpeg-dev
     have_library libwebsockets || echo libwebsockets-dev

@@ -11,7 +11,7 @@
 #include "policy/prompt.h"
 
 struct pi0_model {
-    safetensors files;
+    checkpoint files;
     checkpoint_config config;
     tensor_source source;
     network net;

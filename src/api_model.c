@@ -38,19 +38,6 @@ int pi0_check_options(const pi0_options *opt, pi0_error *err)
     return status;
 }
 
-// the folder that a checkpoint's file lies in
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash ? (size_t)(slash - path) : 1;
-    char *dir = malloc(n + 2);
-    if (!dir) return NULL;
-    memcpy(dir, slash ? path : ".", n);
-    if (slash == path) dir[0] = '/';
-    dir[slash == path ? 1 : n] = 0;
-    return dir;
-}
-
 // open dir/name if it is there; PI0_OK with m->words NULL if it is not
 static int try_tokenizer(pi0_model *m, const char *dir, const char *name, pi0_error *err)
 {
@@ -136,17 +123,29 @@ static int pack_weights(pi0_model *m, const model_sizes *sizes, const pi0_option
     return status;
 }
 
+// merged weights are not those that are stored: never in silence
+static int warn_lora(pi0_model *m, pi0_error *err)
+{
+    const int rank = m->files.map.lora_rank;
+    if (!rank) return PI0_OK;
+    return pi0_warn(&m->warnings, err,
+                    "LoRA weights of rank up to %d were merged, with alpha / rank = 1 as in all of "
+                    "openpi's configs: the checkpoint does not store it",
+                    rank);
+}
+
 static int load(pi0_model *m, const char *path, const char *dir, const pi0_options *opt,
                 pi0_error *err)
 {
     model_sizes sizes;
     int status = pi0_backend_choose(&m->backend, opt, err);
     if (!status) status = pi0_config_read(&m->config, dir, err);
-    if (!status) status = pi0_safetensors_open(&m->files, path, err);
+    if (!status) status = pi0_checkpoint_open(&m->files, path, err);
     if (!status && m->config.warning[0])
         status = pi0_warn(&m->warnings, err, "%s", m->config.warning);
     if (!status)
         status = pi0_sizes_read(&sizes, &m->source, &m->files, &m->config, &m->warnings, err);
+    if (!status) status = warn_lora(m, err);
     if (!status) status = load_policy(m, dir, &sizes, opt, err);
     if (!status) status = find_tokenizer(m, dir, opt, err);
     if (!status) status = pack_weights(m, &sizes, opt, err);
@@ -162,14 +161,14 @@ int pi0_load(pi0_model **model, const char *path, const pi0_options *opt, pi0_er
     int status = pi0_check_options(opt, err);
     if (status) return status;
     pi0_model *m = calloc(1, sizeof *m);
-    char *dir = NULL;
-    if (m && !pi0_is_directory(path)) dir = folder_of(path);
-    if (!m || (!dir && !pi0_is_directory(path))) {
+    char *dir = pi0_checkpoint_home(path);
+    if (!m || !dir) {
         free(m);
+        free(dir);
         return pi0_fail(err, PI0_ENOMEM, "no memory for a model");
     }
     m->log = (logger){ opt->log, opt->log_user };
-    status = load(m, path, dir ? dir : path, opt, err);
+    status = load(m, path, dir, opt, err);
     free(dir);
     if (status) {
         pi0_free(m);
@@ -188,7 +187,7 @@ void pi0_free(pi0_model *model)
     pi0_weights_free(&model->weights, &model->backend.b);
     pi0_policy_free(model->policy);
     pi0_tokenizer_free(model->words);
-    pi0_safetensors_close(&model->files);
+    pi0_checkpoint_close(&model->files);
     pi0_warnings_free(&model->warnings);
     free(model->searched);
     free(model);
@@ -198,14 +197,15 @@ void pi0_free(pi0_model *model)
 
 static void count_tensors(const pi0_model *m, pi0_info *info)
 {
-    info->n_tensors = m->files.n_tensors;
-    for (int i = 0; i < m->files.n_tensors; i++) {
-        const dtype t = m->files.tensors[i].type;
+    const safetensors *st = &m->files.st;
+    info->n_tensors = st->n_tensors;
+    for (int i = 0; i < st->n_tensors; i++) {
+        const dtype t = st->tensors[i].type;
         info->n_f32 += t == DTYPE_F32;
         info->n_bf16 += t == DTYPE_BF16;
         info->n_f16 += t == DTYPE_F16;
     }
-    for (int i = 0; i < m->files.n_files; i++) info->mapped_bytes += m->files.maps[i].size;
+    for (int i = 0; i < st->n_files; i++) info->mapped_bytes += st->maps[i].size;
 }
 
 void pi0_model_info(const pi0_model *model, pi0_info *info)
@@ -231,6 +231,8 @@ void pi0_model_info(const pi0_model *model, pi0_info *info)
         .expert = { z->layers, n[SIZE_W], n[SIZE_W_MLP], heads, dim },
         .parameters = model->weights.parameters,
         .packed_bytes = model->weights.bytes,
+        .format = model->files.is_orbax ? "orbax" : "safetensors",
+        .decoded_bytes = pi0_checkpoint_held(&model->files),
         .backend = model->backend.b.ops->name,
         .isa = model->backend.isa,
         .precision = model->backend.precision,

@@ -59,7 +59,8 @@ static void print_bytes(const char *name, double bytes)
 static void print_model(const char *dir, const inspection *x)
 {
     const pi0_info *i = &x->r.info;
-    printf("%s: %s, %s layout\n", dir, i->pi05 ? "pi0.5" : "pi0", i->layout);
+    printf("%s: %s, %s layout%s\n", dir, i->pi05 ? "pi0.5" : "pi0", i->layout,
+           strcmp(i->format, "orbax") ? "" : ", JAX (Orbax)");
     printf("  %-13s %d:", "tensors", i->n_tensors);
     if (i->n_f32) printf(" %d F32", i->n_f32);
     if (i->n_bf16) printf(" %d BF16", i->n_bf16);
@@ -111,7 +112,8 @@ static void print_work(const inspection *x)
     const pi0_plan *p = &x->plan;
     printf("on this machine: backend %s, instruction set %s, precision %s\n", i->backend, i->isa,
            i->precision);
-    print_bytes("file, mapped", (double)i->mapped_bytes);
+    if (i->mapped_bytes) print_bytes("file, mapped", (double)i->mapped_bytes);
+    if (i->decoded_bytes) print_bytes("decoded", (double)i->decoded_bytes);
     print_bytes("packed copy", (double)i->packed_bytes);
     if (!x->planned) {
         printf("  %-13s not known: %s\n", "session", x->reason.message);
@@ -178,10 +180,11 @@ static json_t *model_json(const char *dir, const inspection *x)
                                 "BF16", i->n_bf16, "F16", i->n_f16);
     json_object_set_new(root, "tensors", tensors);
     json_t *machine =
-        json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o}", "parameters",
+        json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:o}", "parameters",
                   (json_int_t)i->parameters, "mapped_bytes", (json_int_t)i->mapped_bytes,
-                  "packed_bytes", (json_int_t)i->packed_bytes, "backend", i->backend, "isa", i->isa,
-                  "precision", i->precision, "work", plan_json(x), "warnings", warnings);
+                  "decoded_bytes", (json_int_t)i->decoded_bytes, "packed_bytes",
+                  (json_int_t)i->packed_bytes, "format", i->format, "backend", i->backend, "isa",
+                  i->isa, "precision", i->precision, "work", plan_json(x), "warnings", warnings);
     json_object_update(root, machine);
     json_decref(machine);
     json_object_set_new(root, "policy", x->has_policy ? pi0_policy_json(&x->policy) : json_null());

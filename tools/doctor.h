@@ -6,6 +6,7 @@
  * findings. Nothing is written anywhere. */
 #ifndef PI0_TOOLS_DOCTOR_H
 #define PI0_TOOLS_DOCTOR_H
+#include "data/checkpoint.h"
 #include "data/config.h"
 #include "data/tensors.h"
 #include "data/tokenizer.h"
@@ -48,7 +49,8 @@ typedef struct doctor {
     char *dir; // the folder, also where o->dir is the file itself
 
     // files
-    safetensors tensors;
+    checkpoint files;
+    safetensors tensors; // their list, files' own
     bool has_tensors;
     pi0_error tensors_error;
     checkpoint_config config;

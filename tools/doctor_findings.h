@@ -15,10 +15,9 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
     X(CHECKPOINT_MISSING, ERROR, "checkpoint.missing",                                             \
       "There is nothing to load.",                                                                 \
       "Give the folder that holds model.safetensors, or the file itself.")                         \
-    X(CHECKPOINT_JAX, ERROR, "checkpoint.jax",                                                     \
-      "These are the weights of openpi's JAX model, in another format.",                           \
-      "Convert them with openpi's examples/convert_jax_model_to_pytorch.py and give the folder "   \
-      "that it writes; copy assets/ there too.")                                                   \
+    X(CHECKPOINT_JAX, NOTE, "checkpoint.jax",                                                      \
+      "openpi's JAX checkpoints are decoded at every load, which takes longer than mapping.",      \
+      "Nothing.")                                                                                \
     X(CHECKPOINT_OPTIMIZER, NOTE, "checkpoint.optimizer",                                          \
       "It is only needed to go on with training, and can be larger than the model.",               \
       "Leave it behind when the checkpoint is copied to the robot.")                               \

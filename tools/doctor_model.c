@@ -41,13 +41,14 @@ void pi0_check_model(doctor *d)
     tell_warnings(d, d->robot_model);
     // the reason is mostly known by now
     const bool explained = pi0_found_count(d, FOUND_ERROR, "") > 0;
-    if (!d->model && !explained)
+    const pi0_model *any = d->model ? d->model : d->robot_model;
+    if (!any && !explained)
         pi0_found(d, F_MODEL_REFUSED, "%s", d->model_error.message);
     else if (d->asked_policy && !d->has_policy && !explained)
         pi0_found(d, F_ROBOT_REFUSED, "%s", d->policy_error.message);
     else if (d->has_policy && !d->session && !explained)
         pi0_found(d, F_ROBOT_REFUSED, "%s", d->session_error.message);
-    if (d->model)
+    if (any)
         pi0_looked(d, "loads: %s, %s layout%s", d->info.pi05 ? "pi0.5" : "pi0", d->info.layout,
                    d->has_policy ? ", with its robot" : "");
 }
@@ -74,16 +75,20 @@ void pi0_check_memory(doctor *d)
 {
     pi0_plan plan = { .session_bytes = 0 };
     pi0_options opt;
-    if (!d->model) return;
+    const pi0_model *any = d->model ? d->model : d->robot_model;
+    if (!any) return;
     pi0_default_options(&opt);
     if (!d->info.horizon)
         opt.horizon = d->known_robot && d->policy.horizon ? d->policy.horizon : 50;
-    if (pi0_model_plan(d->model, &opt, d->info.n_cameras, d->info.max_tokens, &plan, NULL))
+    if (pi0_model_plan(any, &opt, d->info.n_cameras, d->info.max_tokens, &plan, NULL))
         plan.session_bytes = 0;
+    // what is decoded lies beside the packed weights
+    const double decoded = (double)d->info.decoded_bytes * 1e-6;
     const double weights = (double)d->info.parameters * 1e-6,
                  session = (double)plan.session_bytes * 1e-6;
-    const double have = d->o->memory ? d->o->memory : available_mb(), bf16 = 2 * weights + session;
-    const double f32 = 4 * weights + session;
+    const double have = d->o->memory ? d->o->memory : available_mb(),
+                 bf16 = 2 * weights + session + decoded;
+    const double f32 = 4 * weights + session + decoded;
     char there[64] = "what is free here is not known";
     if (have > 0) snprintf(there, sizeof there, "there are %.0f MB", have);
     pi0_found(d, have > 0 && bf16 > have ? F_MEMORY_SHORT : F_MEMORY_NEED,

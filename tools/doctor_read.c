@@ -2,6 +2,7 @@
 /* doctor_read.c - everything that the checks of pi0 doctor look at, read once. What cannot be read
  * stays empty; the check that needs it says why. */
 #include "data/json.h"
+#include "data/norm_stats.h"
 #include "doctor.h"
 #include "tokenizer_search.h"
 #include <stdio.h>
@@ -18,18 +19,17 @@ static void read_json(doctor_json *j, const char *dir, const char *name)
     if (!j->path) pi0_fail(&j->error, PI0_ENOMEM, "%s: no memory", name);
 }
 
-// the folder that holds a file; what is not there stays as it is
+// the checkpoint's folder; what is not there stays as it is
 static char *folder_of(const char *path)
 {
-    if (!pi0_file_exists(path)) return strdup(path);
-    const char *slash = strrchr(path, '/');
-    if (!slash) return strdup(".");
-    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    const bool there = pi0_file_exists(path) || pi0_is_directory(path);
+    return there ? pi0_checkpoint_home(path) : strdup(path);
 }
 
 static void read_files(doctor *d)
 {
-    d->has_tensors = !pi0_safetensors_open(&d->tensors, d->o->dir, &d->tensors_error);
+    d->has_tensors = !pi0_checkpoint_open(&d->files, d->o->dir, &d->tensors_error);
+    if (d->has_tensors) d->tensors = d->files.st;
     d->has_config = !pi0_config_read(&d->config, d->dir, &d->config_error);
     read_json(&d->config_json, d->dir, "config.json");
     read_json(&d->pre, d->dir, "policy_preprocessor.json");
@@ -74,12 +74,13 @@ static void read_tokenizer(doctor *d)
 
 /* ---- the library ---- */
 
-// the reference backend reads weights where they are stored: loading costs next to nothing
+// the reference backend reads weights where they are stored: loading costs next to nothing, unless
+// they have to be decoded first, of which the default backend keeps less
 static int load(doctor *d, pi0_model **model, const char *config, pi0_error *err)
 {
     pi0_options opt;
     pi0_default_options(&opt);
-    opt.backend = "reference";
+    if (!d->files.is_orbax) opt.backend = "reference";
     opt.config = config;
     opt.lerobot_state_padding = d->o->state_padding;
     if (d->words) opt.tokenizer = d->tokenizer_path;
@@ -90,12 +91,16 @@ static int load(doctor *d, pi0_model **model, const char *config, pi0_error *err
 
 static void load_models(doctor *d)
 {
-    load(d, &d->model, NULL, &d->model_error);
-    if (d->model) pi0_model_info(d->model, &d->info);
+    // where loading takes long, once is enough: the model with the robot is a model
+    if (d->files.is_orbax && d->o->config) load(d, &d->robot_model, d->o->config, &d->policy_error);
+    if (!d->robot_model) load(d, &d->model, NULL, &d->model_error);
+    const pi0_model *any = d->model ? d->model : d->robot_model;
+    if (any) pi0_model_info(any, &d->info);
     d->asked_policy = d->o->config || d->lerobot;
     if (!d->asked_policy) return;
     // a LeRobot folder has its robot itself; a config is then only good for an error
-    if (d->o->config) load(d, &d->robot_model, d->o->config, &d->policy_error);
+    if (d->o->config && !d->files.is_orbax)
+        load(d, &d->robot_model, d->o->config, &d->policy_error);
     const pi0_model *m = d->o->config && !d->lerobot ? d->robot_model : d->model;
     if (!m && !d->o->config) d->policy_error = d->model_error;
     d->has_policy = m && !pi0_model_policy(m, &d->policy, d->o->config ? NULL : &d->policy_error);
@@ -126,15 +131,17 @@ static void make_session(doctor *d)
 
 static void read_openpi_stats(doctor *d)
 {
-    char part[600], *path = NULL;
+    char part[600], *path = NULL, *assets = NULL;
     const char *id = d->known_robot ? d->policy.asset_id : NULL;
     // without a folder there is nothing to miss in it
     if (!pi0_is_directory(d->dir)) return;
     if (d->known_robot && d->policy.statistics) path = strdup(d->policy.statistics);
     if (!d->known_robot && d->assets.n) id = d->assets.id[0];
     if (!path && id) {
-        snprintf(part, sizeof part, "assets/%s/norm_stats.json", id);
-        path = pi0_path_join(d->dir, part);
+        snprintf(part, sizeof part, "%s/norm_stats.json", id);
+        assets = pi0_assets_folder(d->dir);
+        if (assets) path = pi0_path_join(assets, part);
+        free(assets);
     }
     if (!path) return;
     pi0_stat_file_openpi(&d->stats[0], path);
@@ -225,7 +232,7 @@ void pi0_doctor_free(doctor *d)
     free_json(&d->config_json);
     free_json(&d->pre);
     free_json(&d->post);
-    if (d->has_tensors) pi0_safetensors_close(&d->tensors);
+    if (d->has_tensors) pi0_checkpoint_close(&d->files);
     free(d->dir);
 }
 

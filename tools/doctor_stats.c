@@ -2,6 +2,7 @@
 /* doctor_stats.c - openpi's norm_stats.json and LeRobot's state files, read without judging. */
 #include "doctor_stats.h"
 #include "data/json.h"
+#include "data/norm_stats.h"
 #include "data/safetensors.h"
 #include <dirent.h>
 #include <math.h>
@@ -186,7 +187,7 @@ static int by_name(const void *a, const void *b)
 
 void pi0_assets_list(doctor_assets *assets, const char *dir)
 {
-    char *folder = pi0_path_join(dir, "assets");
+    char *folder = pi0_assets_folder(dir);
     assets->n = 0;
     if (folder && pi0_is_directory(folder)) list_below(assets, folder, "", 0);
     free(folder);

@@ -138,22 +138,21 @@ bool pi0_doctor_sizes(const doctor *d, model_sizes *sizes)
 
 void pi0_check_files(doctor *d)
 {
-    char *params = pi0_path_join(d->dir, "params"),
-         *optimizer = pi0_path_join(d->dir, "optimizer.pt");
+    char *optimizer = pi0_path_join(d->dir, "optimizer.pt");
     size_t bytes = 0;
     if (!pi0_is_directory(d->o->dir) && !pi0_file_exists(d->o->dir))
         pi0_found(d, F_CHECKPOINT_MISSING, "%s: no such folder or file", d->o->dir);
-    else if (!d->has_tensors && !d->model && params && pi0_is_directory(params))
-        pi0_found(d, F_CHECKPOINT_JAX, "%s: a folder params/, but no model.safetensors", d->dir);
     else if (!d->has_tensors)
         pi0_found(d, F_TENSOR_FILE, "%s", d->tensors_error.message);
+    else if (d->files.is_orbax)
+        pi0_found(d, F_CHECKPOINT_JAX, "%s: %d arrays in %d data files", d->files.orbax.folder,
+                  d->files.orbax.n_arrays, d->files.orbax.kv.n_paths);
     for (int i = 0; d->has_tensors && i < d->tensors.n_files; i++) bytes += d->tensors.maps[i].size;
-    if (d->has_tensors)
+    if (d->has_tensors && !d->files.is_orbax)
         pi0_looked(d, "%d tensors in %d file%s, %.1f MB", d->tensors.n_tensors, d->tensors.n_files,
                    d->tensors.n_files == 1 ? "" : "s", (double)bytes * 1e-6);
     if (optimizer && pi0_file_exists(optimizer))
         pi0_found(d, F_CHECKPOINT_OPTIMIZER, "optimizer.pt: the state of the training");
-    free(params);
     free(optimizer);
 }
 

@@ -12,10 +12,11 @@ typedef struct scan {
     size_t n, not_finite, zero, not_bf16;
 } scan;
 
-static void scan_range(scan *s, const st_tensor *t, size_t from, size_t to)
+// values in the order in which they lie
+static void scan_range(scan *s, const tensor_view *v, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
-        const float x = dtype_load(t->type, t->data, (ptrdiff_t)i);
+        const float x = dtype_load(v->type, v->data, (ptrdiff_t)i);
         s->not_finite += !isfinite(x);
         s->zero += x == 0;
         s->not_bf16 += (f32_bits(x) & 0xffff) != 0;
@@ -23,18 +24,18 @@ static void scan_range(scan *s, const st_tensor *t, size_t from, size_t to)
     s->n += to - from;
 }
 
-static void scan_tensor(scan *s, const st_tensor *t, bool whole)
+static void scan_tensor(scan *s, const tensor_view *v, bool whole)
 {
-    const size_t n = t->bytes / dtype_size(t->type);
+    const size_t n = (size_t)v->rows * (size_t)v->cols;
     *s = (scan){ .n = 0 };
     if (whole || n <= (size_t)PIECES * PIECE) {
-        scan_range(s, t, 0, n);
+        scan_range(s, v, 0, n);
         return;
     }
     // the last piece ends with the tensor
     for (size_t k = 0; k < PIECES; k++) {
         const size_t from = (n - PIECE) / (PIECES - 1) * k;
-        scan_range(s, t, k == PIECES - 1 ? n - PIECE : from,
+        scan_range(s, v, k == PIECES - 1 ? n - PIECE : from,
                    (k == PIECES - 1 ? n - PIECE : from) + PIECE);
     }
 }
@@ -48,18 +49,27 @@ static bool must_not_be_zero(enum tensor_id id)
 }
 
 typedef struct value_faults {
-    text_list not_finite, zero;
+    text_list not_finite, zero, unread;
     int n_f32, n_as_bf16, n_type[DTYPE_COUNT];
     double f32_bytes, as_bf16_bytes;
     size_t values, of; // looked at, of so many
 } value_faults;
 
-static void look_at(const st_tensor *t, enum tensor_id id, bool whole, value_faults *f)
+static void look_at(doctor *d, const st_tensor *t, enum tensor_id id, bool whole, value_faults *f)
 {
     scan s;
+    tensor_view v;
+    pi0_error err;
     f->n_type[t->type]++;
     if (t->type != DTYPE_F32 && t->type != DTYPE_BF16 && t->type != DTYPE_F16) return;
-    scan_tensor(&s, t, whole);
+    // a shape that is none has been told already
+    if (!t->n_dims || t->dims[0] > INT32_MAX || t->bytes / dtype_size(t->type) > INT32_MAX) return;
+    if (pi0_checkpoint_read(&d->files, t, &v, &err)) {
+        if (!f->unread.n) pi0_list_add(&f->unread, "%s", err.message);
+        return;
+    }
+    scan_tensor(&s, &v, whole);
+    if (d->files.is_orbax) pi0_checkpoint_forget(&d->files, &v);
     f->values += s.n;
     f->of += t->bytes / dtype_size(t->type);
     if (s.not_finite)
@@ -93,15 +103,16 @@ void pi0_check_values(doctor *d)
     value_faults f = { .n_f32 = 0 };
     size_t bytes = 0;
     if (!pi0_doctor_sizes(d, &z)) return;
-    for (int i = 0; i < d->tensors.n_files; i++) bytes += d->tensors.maps[i].size;
+    for (int i = 0; i < d->tensors.n_tensors; i++) bytes += d->tensors.tensors[i].bytes;
     const bool whole = bytes <= READ_WHOLE;
     for (int id = 0; id < T_COUNT; id++)
         for (int layer = 0; layer < pi0_tensor_count(&z, id); layer++) {
             const st_tensor *t = pi0_doctor_tensor(d, id, layer, NULL);
-            if (t) look_at(t, id, whole, &f);
+            if (t) look_at(d, t, id, whole, &f);
         }
     pi0_looked(d, "%.1f million values, %s", (double)f.values * 1e-6,
                whole ? "all of them" : "evenly sampled");
+    if (f.unread.n) pi0_found(d, F_TENSOR_FILE, "%s", pi0_list_text(&f.unread));
     if (f.not_finite.n)
         pi0_found(d, F_TENSOR_NOT_FINITE, "NaN or infinity in %s", pi0_list_text(&f.not_finite));
     if (f.zero.n) pi0_found(d, F_TENSOR_ZERO, "nothing but zeros in %s", pi0_list_text(&f.zero));

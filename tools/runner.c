@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runner.c - loading, running and freeing a model for a subcommand. */
 #include "runner.h"
+#include "data/checkpoint.h"
 #include "fail.h"
 #include "tokenizer_search.h"
 #include <stdio.h>
@@ -11,12 +12,12 @@
 static int find_tokenizer(runner *r, const char *model, pi0_error *err)
 {
     tokenizer_search s;
-    safetensors st;
+    checkpoint cp;
     pi0_tokenizer_search(&s, model);
     if (!s.found[0]) {
-        const int status = pi0_safetensors_open(&st, model, err);
+        const int status = pi0_checkpoint_open(&cp, model, err);
         if (status) return status;
-        pi0_safetensors_close(&st);
+        pi0_checkpoint_close(&cp);
         return pi0_tokenizer_not_found(&s, err);
     }
     r->tokenizer = strdup(s.found);

@@ -4,6 +4,7 @@
  * src/openpi/models/tokenizer.py PaligemmaTokenizer; huggingface_hub src/huggingface_hub/
  * constants.py HF_HUB_CACHE. */
 #include "tokenizer_search.h"
+#include "data/checkpoint.h"
 #include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,14 +58,13 @@ static void note_json(tokenizer_search *s, const char *path)
 static void in_checkpoint(tokenizer_search *s, const char *model)
 {
     char path[4096];
-    const char *slash = strrchr(model, '/');
-    const bool folder = pi0_is_directory(model);
-    const int n = folder ? (int)strlen(model) : slash ? (int)(slash - model) : 1;
-    const char *dir = folder || slash ? model : ".";
-    if (join(path, "%.*s/tokenizer.model", n, dir)) try_file(s, path);
-    if (join(path, "%.*s/tokenizer/tokenizer.model", n, dir)) try_file(s, path);
-    if (join(path, "%.*s/tokenizer.json", n, dir)) note_json(s, path);
-    if (join(path, "%.*s/tokenizer/tokenizer.json", n, dir)) note_json(s, path);
+    char *dir = pi0_checkpoint_home(model);
+    if (!dir) return;
+    if (join(path, "%s/tokenizer.model", dir)) try_file(s, path);
+    if (join(path, "%s/tokenizer/tokenizer.model", dir)) try_file(s, path);
+    if (join(path, "%s/tokenizer.json", dir)) note_json(s, path);
+    if (join(path, "%s/tokenizer/tokenizer.json", dir)) note_json(s, path);
+    free(dir);
 }
 
 static void in_openpi(tokenizer_search *s)

@@ -100,6 +100,28 @@ int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0
     return PI0_OK;
 }
 
+int pi0_file_open(int *fd, uint64_t *size, const char *path, pi0_error *err)
+{
+    size_t n;
+    const int status = open_regular(fd, &n, path, err);
+    if (!status) *size = n;
+    return status;
+}
+
+int pi0_file_read_at(int fd, void *to, size_t size, uint64_t at, const char *path, pi0_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = pread(fd, (char *)to + done, size - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return pi0_fail_errno(err, PI0_EIO, "%s: cannot read", path);
+        if (n == 0)
+            return pi0_fail(err, PI0_EIO, "%s: ends at byte %llu, before byte %llu", path,
+                            (unsigned long long)(at + done), (unsigned long long)(at + size));
+        done += (size_t)n;
+    }
+    return PI0_OK;
+}
+
 bool pi0_file_exists(const char *path)
 {
     struct stat st;

@@ -10,6 +10,11 @@ typedef struct file_map {
     size_t size;
 } file_map;
 
+// open a regular file for reading and tell its size; PI0_EIO
+int pi0_file_open(int *fd, uint64_t *size, const char *path, pi0_error *err);
+// read exactly size bytes from byte `at` on; PI0_EIO, also where the file ends before
+int pi0_file_read_at(int fd, void *to, size_t size, uint64_t at, const char *path, pi0_error *err);
+
 // map a regular file read-only; PI0_EIO
 int pi0_file_map(file_map *map, const char *path, pi0_error *err);
 void pi0_file_unmap(file_map *map);

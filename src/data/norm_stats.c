@@ -6,6 +6,7 @@
 #include "data/norm_stats.h"
 #include "core/file.h"
 #include "data/json.h"
+#include "data/orbax.h"
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -192,10 +193,22 @@ static int not_there(const char *path, const char *assets, const char *asset_id,
                     asset_id, list_text(&list, text, sizeof text));
 }
 
+char *pi0_assets_folder(const char *dir)
+{
+    char *inside = pi0_path_join(dir, "assets"), *beside = pi0_path_join(dir, "../assets");
+    if (inside && beside && !pi0_is_directory(inside) && pi0_is_directory(beside) &&
+        pi0_is_orbax(dir)) {
+        free(inside);
+        return beside;
+    }
+    free(beside);
+    return inside;
+}
+
 int pi0_norm_stats_find(norm_stats *stats, char **path, const char *dir, const char *asset_id,
                         pi0_error *err)
 {
-    char *assets = pi0_path_join(dir, "assets");
+    char *assets = pi0_assets_folder(dir);
     char *folder = assets ? pi0_path_join(assets, asset_id) : NULL;
     char *file = folder ? pi0_path_join(folder, FILE_NAME) : NULL;
     int status = PI0_OK;

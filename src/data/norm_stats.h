@@ -29,6 +29,10 @@ int pi0_norm_stats_parse(norm_stats *stats, const char *json, size_t size, const
 // the same from a file; PI0_EIO too
 int pi0_norm_stats_read(norm_stats *stats, const char *path, pi0_error *err);
 
+/* The folder that statistics are looked for in: <dir>/assets, or, where an Orbax checkpoint has
+ * none, <dir>/../assets. malloc'd; NULL: no memory. */
+char *pi0_assets_folder(const char *dir);
+
 /* Read <dir>/assets/<asset_id>/norm_stats.json; *path (malloc'd) becomes its name. Not there: an
  * error with that name and with the ids that are there. */
 int pi0_norm_stats_find(norm_stats *stats, char **path, const char *dir, const char *asset_id,

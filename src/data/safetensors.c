@@ -178,26 +178,20 @@ static int open_index(safetensors *st, const char *dir, const char *index, pi0_e
 // a folder without a checkpoint that is known here: say what it is, if it is something else
 static int nothing_found(const char *dir, pi0_error *err)
 {
-    char *params = pi0_path_join(dir, "params"),
-         *adapter = pi0_path_join(dir, "adapter_model.safetensors");
+    char *adapter = pi0_path_join(dir, "adapter_model.safetensors");
     int status;
-    if (!params || !adapter)
+    if (!adapter)
         status = pi0_st_no_memory(dir, err);
-    else if (pi0_is_directory(params))
-        status = pi0_fail(err, PI0_EUNSUPPORTED,
-                          "%s: params/ is an Orbax (JAX) checkpoint, which is not read: "
-                          "convert it to " SINGLE_NAME " with openpi's "
-                          "examples/convert_jax_model_to_pytorch.py",
-                          dir);
     else if (pi0_file_exists(adapter))
         status = pi0_fail(err, PI0_EUNSUPPORTED,
                           "%s: adapter_model.safetensors is a PEFT adapter without its base "
                           "model: merge them (peft: merge_and_unload) and save the result",
                           dir);
     else
-        status =
-            pi0_fail(err, PI0_EIO, "%s: neither " SINGLE_NAME " nor " INDEX_NAME " is there", dir);
-    free(params);
+        status = pi0_fail(err, PI0_EIO,
+                          "%s: neither " SINGLE_NAME ", " INDEX_NAME " nor a folder params/ "
+                          "(openpi's JAX checkpoints) is there",
+                          dir);
     free(adapter);
     return status;
 }

@@ -15,6 +15,7 @@ typedef struct st_tensor {
     const void *data; // in the map; may be unaligned
     size_t bytes;
     int file; // index of the shard
+    int pick; // of an Orbax checkpoint: index into its map; -1: of no tensor
 } st_tensor;
 
 typedef struct safetensors {

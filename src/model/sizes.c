@@ -355,11 +355,11 @@ static int check_config(const model_sizes *z, const checkpoint_config *c, warnin
     return status;
 }
 
-int pi0_sizes_read(model_sizes *sizes, tensor_source *source, const safetensors *st,
+int pi0_sizes_read(model_sizes *sizes, tensor_source *source, checkpoint *cp,
                    const checkpoint_config *config, warning_list *warnings, pi0_error *err)
 {
     model_sizes z;
-    tensor_source s = { st, config->layout == LAYOUT_LEROBOT, config->pi05 == 1 };
+    tensor_source s = { cp, &cp->st, config->layout == LAYOUT_LEROBOT, config->pi05 == 1 };
     int status = tell_model(&s, config, err);
     if (!status) status = measure(&z, &s, err);
     if (!status) status = check_tensors(&z, &s, err);

@@ -13,37 +13,44 @@ typedef struct loader {
     backend *b;
     arena a;
     uint64_t parameters;
+    int status; // of reading; after a failure nothing more is read or packed
+    pi0_error *err;
 } loader;
 
-// a tensor as a matrix: the first dimension is rows, the rest columns; a vector is one row
+// a tensor as a matrix: the first dimension is rows, the rest columns; a vector is one row. While
+// the block is only measured there are no data behind the view
 static tensor_view view(loader *l, enum tensor_id id, int layer)
 {
     const st_tensor *t = pi0_source_find(l->source, id, layer);
     assert(t); // pi0_sizes_read has checked every one
     const int rows = t->n_dims > 1 ? (int)t->dims[0] : 1;
     const int cols = (int)(t->bytes / dtype_size(t->type)) / rows;
+    tensor_view v = { NULL, rows, cols, cols, 1, t->type };
     l->parameters += (uint64_t)rows * (uint64_t)cols;
-    return (tensor_view){ t->data, rows, cols, cols, 1, t->type };
+    if (l->a.base && !l->status) l->status = pi0_checkpoint_read(l->source->cp, t, &v, l->err);
+    return v;
+}
+
+// what has been packed is not read again: the process need not hold both
+static void forget(const loader *l, const tensor_view *v)
+{
+    pi0_checkpoint_forget(l->source->cp, v);
 }
 
 // a vector or table, as f32
 static mat place(loader *l, tensor_view v)
 {
     const mat m = arena_mat(&l->a, v.rows, v.cols, DTYPE_F32);
-    if (m.p) l->b->ops->put(l->b, m, v);
+    if (m.p && !l->status) {
+        l->b->ops->put(l->b, m, v);
+        forget(l, &v);
+    }
     return m;
 }
 
 static mat vector(loader *l, enum tensor_id id, int layer)
 {
     return place(l, view(l, id, layer));
-}
-
-// a stored matrix that has been packed is not read again: the process need not hold both
-static void forget(const loader *l, const tensor_view *v)
-{
-    const ptrdiff_t values = (v->rows - 1) * v->row_stride + v->cols;
-    pi0_safetensors_forget(l->source->st, v->data, (size_t)values * dtype_size(v->type));
 }
 
 // finish a weight whose parts are set: sizes, then the backend's own form
@@ -54,7 +61,7 @@ static void pack(loader *l, weight *w)
     for (int i = 0; i < w->n_parts; i++) w->out += w->part[i].rows;
     const size_t bytes = l->b->ops->packed_size(l->b, w);
     w->packed = bytes ? arena_take(&l->a, bytes) : NULL;
-    if (!w->packed) return;
+    if (!w->packed || l->status) return;
     l->b->ops->pack(l->b, w);
     for (int i = 0; i < w->n_parts; i++) forget(l, &w->part[i]);
 }
@@ -73,7 +80,9 @@ static weight stacked(loader *l, dtype type, int layer, int n, const enum tensor
     for (int i = 0, col = 0; i < n; col += w.part[i++].rows) {
         const mat to = mat_cols(w.bias, col, w.part[i].rows);
         const tensor_view from = view(l, bias[i], layer);
-        if (to.p) l->b->ops->put(l->b, to, from);
+        if (!to.p || l->status) continue;
+        l->b->ops->put(l->b, to, from);
+        forget(l, &from);
     }
     return w;
 }
@@ -161,15 +170,12 @@ static void load_expert_layer(loader *l, gemma_layer *g, int i)
 static weight action_time_half(loader *l, int first, int n, enum tensor_id bias)
 {
     weight w = { .n_parts = 1, .type = DTYPE_F32, .kind = WEIGHT_LINEAR };
-    const st_tensor *t = pi0_source_find(l->source, T_ACTION_TIME_IN_W, 0);
-    const char *data = t->data;
-    w.part[0] = (tensor_view){ data + (size_t)first * dtype_size(t->type),
-                               (int)t->dims[0],
-                               n,
-                               (ptrdiff_t)t->dims[1],
-                               1,
-                               t->type };
-    l->parameters += (uint64_t)t->dims[0] * (uint64_t)n;
+    tensor_view v = view(l, T_ACTION_TIME_IN_W, 0);
+    if (v.data)
+        v.data = (const char *)v.data + first * v.col_stride * (ptrdiff_t)dtype_size(v.type);
+    l->parameters -= (uint64_t)v.rows * (uint64_t)(v.cols - n);
+    v.cols = n;
+    w.part[0] = v;
     pack(l, &w);
     if (bias != NO_BIAS) w.bias = vector(l, bias, 0);
     return w;
@@ -232,7 +238,7 @@ int pi0_weights_load(network *net, weight_block *block, const model_sizes *sizes
                      const tensor_source *source, backend *b, pi0_error *err)
 {
     weight_block k = { 0 };
-    loader l = { .source = source, .z = sizes, .b = b };
+    loader l = { .source = source, .z = sizes, .b = b, .err = err };
     k.siglip_layers = calloc((size_t)sizes->v_layers, sizeof *k.siglip_layers);
     k.gemma_layers = calloc(2 * (size_t)sizes->layers, sizeof *k.gemma_layers);
     if (!k.siglip_layers || !k.gemma_layers) {
@@ -255,6 +261,10 @@ int pi0_weights_load(network *net, weight_block *block, const model_sizes *sizes
     load_all(&l, &n);
     b->ops->end(b);
     assert(l.a.used == k.bytes);
+    if (l.status) {
+        pi0_weights_free(&k, b);
+        return l.status;
+    }
     *net = n;
     *block = k;
     return PI0_OK;

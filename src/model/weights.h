@@ -2,13 +2,15 @@
 /* weights.h - from a checkpoint's tensors to the network's weights. */
 #ifndef PI0_WEIGHTS_H
 #define PI0_WEIGHTS_H
+#include "data/checkpoint.h"
 #include "data/config.h"
 #include "model/network.h"
 
 // finds tensors by openpi's names, whichever layout the file has
 typedef struct tensor_source {
-    const safetensors *st;
-    bool lerobot; // apply LeRobot's remaps of keys without "model."
+    checkpoint *cp;
+    const safetensors *st; // its list of tensors
+    bool lerobot;          // apply LeRobot's remaps of keys without "model."
     bool pi05;
 } tensor_source;
 
@@ -23,7 +25,7 @@ void pi0_warnings_free(warning_list *w);
 /* Tell pi0 from pi0.5 and take the sizes from the tensors; check every tensor of the table (there,
  * once, right shape and type) and the config against them. Unknown tensors and variant names that
  * promise other sizes become warnings. PI0_EFORMAT names tensor, expected, found. */
-int pi0_sizes_read(model_sizes *sizes, tensor_source *source, const safetensors *st,
+int pi0_sizes_read(model_sizes *sizes, tensor_source *source, checkpoint *cp,
                    const checkpoint_config *config, warning_list *warnings, pi0_error *err);
 
 // the tensor of the table, or NULL; twice present is an error of pi0_sizes_read
@@ -38,7 +40,8 @@ typedef struct weight_block {
     gemma_layer *gemma_layers; // language, then expert
 } weight_block;
 
-/* Pack all weights for backend b. The tensors must outlive the network. PI0_ENOMEM. */
+/* Pack all weights for backend b. The tensors must outlive the network. PI0_ENOMEM, and what
+ * pi0_checkpoint_read() fails with. */
 int pi0_weights_load(network *net, weight_block *block, const model_sizes *sizes,
                      const tensor_source *source, backend *b, pi0_error *err);
 void pi0_weights_free(weight_block *block, const backend *b);

@@ -124,6 +124,19 @@ for case in "$PI0_TEST_DATA"/lerobot/lerobot_*/ demo/place; do
     is=$?
     if [ $is -le 1 ] && tail -n 1 "$work/log" | grep -q '^0 errors, '; then ok; else failed "$case"; fi
 done
+# openpi's JAX checkpoints
+rm -rf "$c" && cp -r "$PI0_TEST_DATA/openpi_jax/jax_pi0/1" "$c" && chmod -R u+w "$c"
+jax="checkpoint.jax config.absent stats.inconsistent"
+tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model args=
+sick "JAX" 1 "$jax robot.none"
+args="--config pi0_aloha_towel"
+sick "JAX with its robot" 1 "$jax"
+mkdir "$work/beside" && mv "$c" "$work/beside/9" && mv "$work/beside/9/assets" "$work/beside"
+c=$work/beside/9
+sick "JAX with its statistics beside it" 1 "$jax"
+head -c 50 "$c/params/manifest.ocdbt" >"$work/part" && mv "$work/part" "$c/params/manifest.ocdbt"
+sick "JAX cut short" 2 "tensor.file stats.inconsistent"
+rm -rf "$work/beside"
 c=demo/place args='' tokenizer=''
 sick "demo/place" 0 ""
 c=$work/c
@@ -163,7 +176,7 @@ c=$work/none tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model
 sick "no folder" 2 "checkpoint.missing"
 c=$work/c
 rm "$c/model.safetensors" && mkdir "$c/params"
-sick "weights of JAX" 2 "checkpoint.jax"
+sick "an empty folder params" 2 "tensor.file"
 use $droid --config pi0_droid
 echo >"$c/optimizer.pt"
 sick "optimizer" 0 "checkpoint.optimizer"

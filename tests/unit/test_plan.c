@@ -24,10 +24,10 @@ static pi0_model *load(const char *name)
 static void protect(const pi0_model *m, int how)
 {
     assert_int_equal(mprotect(m->weights.block, m->weights.bytes, how), 0);
-    for (int i = 0; i < m->files.n_files; i++)
-        assert_int_equal(mprotect((void *)(uintptr_t)m->files.maps[i].data, m->files.maps[i].size,
-                                  how & PROT_READ),
-                         0);
+    const safetensors *st = &m->files.st;
+    for (int i = 0; i < st->n_files; i++)
+        assert_int_equal(
+            mprotect((void *)(uintptr_t)st->maps[i].data, st->maps[i].size, how & PROT_READ), 0);
 }
 
 // the whole model with every buffer and weight in pages that may not be touched

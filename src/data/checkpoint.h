@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checkpoint.h - the tensors of a checkpoint, whatever it is stored as: safetensors, of which the
+ * data are mapped, or openpi's Orbax folders, of which they are decoded when they are read. */
+#ifndef PI0_CHECKPOINT_H
+#define PI0_CHECKPOINT_H
+#include "data/orbax_map.h"
+
+typedef struct checkpoint {
+    safetensors st; // the list; data is NULL where they are decoded
+    bool is_orbax;
+    orbax orbax;
+    orbax_map map;
+    struct decoded *decoded; // what was read and not forgotten
+} checkpoint;
+
+/* Open a .safetensors file, a folder with one or with shards, or an Orbax checkpoint. cp must stay
+ * where it is until it is closed. PI0_EIO, PI0_EFORMAT, PI0_EUNSUPPORTED, PI0_ENOMEM. */
+int pi0_checkpoint_open(checkpoint *cp, const char *path, pi0_error *err);
+void pi0_checkpoint_close(checkpoint *cp);
+
+/* The folder that config.json, assets/ and processors of a checkpoint lie in; malloc'd.
+ * NULL: no memory. */
+char *pi0_checkpoint_home(const char *path);
+
+/* A tensor as a matrix: the first dimension is rows, the rest columns; a vector is one row. The
+ * view lives until it is forgotten or the checkpoint closed. Tensors are read fastest in the order
+ * of pick. PI0_EFORMAT, PI0_EIO, PI0_ENOMEM. */
+int pi0_checkpoint_read(checkpoint *cp, const st_tensor *t, tensor_view *view, pi0_error *err);
+// the view will not be read again, or only by pi0_checkpoint_read()
+void pi0_checkpoint_forget(checkpoint *cp, const tensor_view *view);
+
+// bytes of the decoded tensors that are held now
+size_t pi0_checkpoint_held(const checkpoint *cp);
+#endif

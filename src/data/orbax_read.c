@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* orbax_read.c - one tensor from its slice of an array, and the update that LoRA adds to it. */
+#include "data/orbax_map.h"
+#include <stdlib.h>
+
+/* A tensor's values as they are read: [cols][rows], as JAX stores matrices ([in][out]), or
+ * [rows][cols] where the array's last axis is part of the columns. */
+typedef struct layout {
+    int n_fixed;
+    int64_t fixed[ZARR_MAX_DIMS];
+    ptrdiff_t stride[ZARR_MAX_DIMS]; // of the axes behind the fixed ones
+    int rows, cols;
+    bool transposed;
+} layout;
+
+// letters of the tensor in the order in which they are laid out
+static void order_letters(char order[16], const char *tensor, bool transposed)
+{
+    const size_t rows = strcspn(tensor, ",");
+    size_t n = 0;
+    for (const char *c = tensor + (transposed ? rows : 0); *c; c++)
+        if (*c != ',') order[n++] = *c;
+    for (size_t i = 0; transposed && i < rows; i++) order[n++] = tensor[i];
+    order[n] = 0;
+}
+
+static layout lay_out(const orbax_row *row, const orbax_array *a, int layer)
+{
+    layout l = { .rows = 1, .cols = 1 };
+    char order[16];
+    const size_t n_rows = strcspn(row->tensor, ",");
+    const int n = a->z.n_dims;
+    // what is picked stands in front
+    for (; l.n_fixed < n && strchr("kL01.", row->axes[l.n_fixed]); l.n_fixed++)
+        l.fixed[l.n_fixed] = row->axes[l.n_fixed] == '1'          ? 1
+                             : strchr("kL", row->axes[l.n_fixed]) ? layer
+                                                                  : 0;
+    const char last = row->axes[n - 1];
+    const bool vector = !row->tensor[n_rows];
+    l.transposed = !vector && memchr(row->tensor, last, n_rows);
+    order_letters(order, row->tensor, l.transposed);
+    // strides from the last letter on
+    ptrdiff_t stride = 1;
+    for (size_t i = strlen(order); i-- > 0;) {
+        const int axis = (int)(strchr(row->axes, order[i]) - row->axes);
+        l.stride[axis - l.n_fixed] = stride;
+        stride *= (ptrdiff_t)a->z.shape[axis];
+        if (!vector && memchr(row->tensor, order[i], n_rows))
+            l.rows *= (int)a->z.shape[axis];
+        else
+            l.cols *= (int)a->z.shape[axis];
+    }
+    assert(l.stride[n - 1 - l.n_fixed] == 1);
+    return l;
+}
+
+static void widen(float *to, dtype type, const void *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] = dtype_load(type, from, (ptrdiff_t)i);
+}
+
+// values of a slice, in the layout
+static int read_values(void **values, size_t n, const orbax *o, const orbax_array *a,
+                       const layout *l, pi0_error *err)
+{
+    // an allocation that is too large to be true is only ever touched as far as there is data
+    void *p = malloc(n * dtype_size(a->z.type));
+    if (!p)
+        return pi0_fail(err, PI0_ENOMEM, "%s: no memory for %zu values of array %s", o->folder, n,
+                        a->name);
+    const int status = pi0_zarr_read(o->reader, &a->z, l->fixed, l->n_fixed, p, l->stride, err);
+    if (status)
+        free(p);
+    else
+        *values = p;
+    return status;
+}
+
+// the values in f32 and the update on top
+static int merge(void **values, size_t n, const layout *l, const orbax *o, const orbax_pick *pick,
+                 pi0_error *err)
+{
+    float *sum = malloc(n * sizeof *sum);
+    if (!sum) return pi0_fail(err, PI0_ENOMEM, "no memory to merge LoRA weights");
+    widen(sum, pick->array->z.type, *values, n);
+    free(*values);
+    *values = sum;
+    return pi0_orbax_add_lora(sum, l->rows, l->cols, o, pick, err);
+}
+
+int pi0_orbax_read(tensor_view *view, void **owner, const orbax *o, const orbax_pick *pick,
+                   pi0_error *err)
+{
+    const layout l = lay_out(pi0_orbax_row(pick->id), pick->array, pick->layer);
+    const size_t n = (size_t)l.rows * (size_t)l.cols;
+    void *values = NULL;
+    int status = read_values(&values, n, o, pick->array, &l, err);
+    if (!status && pick->lora_a) status = merge(&values, n, &l, o, pick, err);
+    if (status) {
+        free(values);
+        return status;
+    }
+    *owner = values;
+    *view = (tensor_view){ values,
+                           l.rows,
+                           l.cols,
+                           l.transposed ? 1 : l.cols,
+                           l.transposed ? l.rows : 1,
+                           pick->lora_a ? DTYPE_F32 : pick->array->z.type };
+    return PI0_OK;
+}

@@ -120,9 +120,11 @@ typedef struct net_options {
         .message_timeout = 30, .write_timeout = 30, .ping_after = 20, .lost_after = 60            \
     }
 
-/* Listen and start the server's thread. Strings and routes are borrowed until pi0_net_free(),
- * `host` is not. Errors: PI0_EIO (the address is in use, not this machine's, not known),
- * PI0_EINVAL, PI0_ENOMEM. */
+/* Whether it could listen there, found out without doing so: before long work. Errors as below. */
+int pi0_net_check(const net_options *options, pi0_error *err);
+/* Listen and start the server's thread, for whose callbacks *server is set already. Strings and
+ * routes are borrowed until pi0_net_free(), `host` is not. Errors: PI0_EIO (the address is in use,
+ * not this machine's, not known), PI0_EINVAL, PI0_ENOMEM. */
 int pi0_net_start(net_server **server, const net_options *options, pi0_error *err);
 
 /* No new connections from now on: the port is closed. Those that are there go on. */

@@ -37,58 +37,73 @@ static void address_text(char *text, size_t room, const struct sockaddr *a, sock
     snprintf(text, room, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-static int cannot_listen(const net_server *s, int reason, pi0_error *err)
+static int cannot_listen(const net_options *o, int reason, pi0_error *err)
 {
     const char *advice = reason == EADDRINUSE
                              ? ": another program listens there; give another --port"
                          : reason == EACCES        ? ": ports below 1024 need a privilege"
                          : reason == EADDRNOTAVAIL ? ": this machine does not have that address"
                                                    : "";
-    return pi0_fail(err, PI0_EIO, "cannot listen at %s port %d: %s%s", s->o.host, s->o.port,
+    return pi0_fail(err, PI0_EIO, "cannot listen at %s port %d: %s%s", o->host, o->port,
                     strerror(reason), advice);
 }
 
-// a socket that listens at this address, or -1 and errno
-static int listen_at(const struct addrinfo *a)
+// a socket that listens at this address, or is bound to it; -1 and errno
+static int open_at(const struct addrinfo *a, bool listening)
 {
     const int yes = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, BACKLOG)) return fd;
+    if (!bind(fd, a->ai_addr, a->ai_addrlen) && (!listening || !listen(fd, BACKLOG))) return fd;
     const int reason = errno;
     close(fd);
     errno = reason;
     return -1;
 }
 
-int pi0_net_listen(net_server *s, pi0_error *err)
+// a socket at the first of the host's addresses that works
+static int find_socket(int *fd, const net_options *o, bool listening, pi0_error *err)
 {
     char port[16];
     struct addrinfo *found, want = { .ai_family = AF_UNSPEC,
                                      .ai_socktype = SOCK_STREAM,
                                      .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-    snprintf(port, sizeof port, "%d", s->o.port);
-    const int unknown = getaddrinfo(s->o.host, port, &want, &found);
+    snprintf(port, sizeof port, "%d", o->port);
+    const int unknown = getaddrinfo(o->host, port, &want, &found);
     if (unknown)
         return pi0_fail(err, PI0_EIO,
-                        "cannot listen at \"%s\": %s; expected this machine's name or "
-                        "one of its addresses",
-                        s->o.host, gai_strerror(unknown));
-    // the first that works
+                        "cannot listen at \"%s\": %s; expected this machine's name or one of its "
+                        "addresses",
+                        o->host, gai_strerror(unknown));
     int reason = 0;
-    for (const struct addrinfo *a = found; a && s->listen_fd < 0; a = a->ai_next) {
-        s->listen_fd = listen_at(a);
-        if (s->listen_fd < 0 && !reason) reason = errno;
+    *fd = -1;
+    for (const struct addrinfo *a = found; a && *fd < 0; a = a->ai_next) {
+        *fd = open_at(a, listening);
+        if (*fd < 0 && !reason) reason = errno;
     }
     freeaddrinfo(found);
-    if (s->listen_fd < 0) return cannot_listen(s, reason, err);
+    return *fd < 0 ? cannot_listen(o, reason, err) : PI0_OK;
+}
+
+int pi0_net_check(const net_options *options, pi0_error *err)
+{
+    int fd;
+    const int status = find_socket(&fd, options, false, err);
+    if (!status) close(fd);
+    return status;
+}
+
+int pi0_net_listen(net_server *s, pi0_error *err)
+{
+    const int status = find_socket(&s->listen_fd, &s->o, true, err);
+    if (status) return status;
 
     // which port it became
     char text[96];
     struct sockaddr_storage bound;
     struct sockaddr *a = (struct sockaddr *)&bound;
     socklen_t size = sizeof bound;
-    if (getsockname(s->listen_fd, a, &size)) return cannot_listen(s, errno, err);
+    if (getsockname(s->listen_fd, a, &size)) return cannot_listen(&s->o, errno, err);
     s->port = ntohs(a->sa_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
                                             : ((struct sockaddr_in6 *)&bound)->sin6_port);
     s->loopback = loopback_address(a);

@@ -211,11 +211,14 @@ int pi0_net_start(net_server **server, const net_options *options, pi0_error *er
     set_protocols(s);
     status = pi0_net_listen(s, err);
     if (!status) status = make_context(s, err);
-    if (!status) status = start_thread(s, err);
-    if (status)
-        pi0_net_free(s);
-    else
+    if (!status) {
+        // callbacks may need it before this function has returned
+        net_server *before = *server;
         *server = s;
+        status = start_thread(s, err);
+        if (status) *server = before;
+    }
+    if (status) pi0_net_free(s);
     return status;
 }
 

@@ -78,6 +78,5 @@ const command pi0_command_serve = {
     "pi0 serve --model checkpoints/pi05_droid --config pi05_droid\n"
     "pi0 serve --model checkpoints/pi0_aloha --config pi0_aloha --host 0.0.0.0 \\\n"
     "    --api-key-file key.txt --policy latest\n"
-    "python: WebsocketClientPolicy(host=\"127.0.0.1\", port=8000, api_key=None).infer(observation)\n",
     run,
 };

@@ -77,6 +77,6 @@ const command pi0_command_serve = {
     "Pages: /healthz, /readyz, /metrics (for Prometheus).",
     "pi0 serve --model checkpoints/pi05_droid --config pi05_droid\n"
     "pi0 serve --model checkpoints/pi0_aloha --config pi0_aloha --host 0.0.0.0 \\\n"
-    "    --api-key-file key.txt --policy latest\n"
+    "    --api-key-file key.txt --policy latest\n",
     run,
 };

@@ -10,7 +10,10 @@
 #include <stdalign.h>
 
 #define MAX_STEPS 1152 // of a block of k: 288 KiB of the widest panel
-#define GROUP_PANELS 8 // panels whose unfinished sums are kept between blocks of k
+#define GROUP_PANELS 4 // panels whose unfinished sums are kept between blocks of k
+// With few rows the weights stream from memory: shorter blocks, in the order in which they lie
+#define FEW_TILES 16
+#define FEW_STEPS 512
 #define MAX_ROWS 6     // of any kernel's tile
 #define MAX_COLS 64    // of any kernel's panel
 #define BLOCK_TILES 32 // tiles whose rows are converted, or whose sums are kept, together
@@ -38,13 +41,14 @@ typedef struct gemm_job {
     // derived
     int steps, n_blocks, block_steps; // of k
     int panels, tiles;                // tiles: of rows, for each panel
+    int group;                        // panels that are gone through together
     int tile_height, taller;          // rows of a tile; so many tiles have one row more
     int block_tiles;                  // tiles that are gone through together
     bool convert;                     // x must be converted before it is read
     size_t sums_bytes;                // of a thread's unfinished sums
 } gemm_job;
 
-// the blocks of k depend on k alone
+// how the work is cut; no value depends on it
 static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
 {
     job->k = k;
@@ -54,16 +58,20 @@ static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
     job->taller = rows - job->tiles * job->tile_height;
     job->panels = pi0_panel_count(k, w);
     job->steps = panel_steps(k, w);
-    job->n_blocks = ceil_div(job->steps, MAX_STEPS);
-    job->block_steps = job->n_blocks ? ceil_div(job->steps, job->n_blocks) : 0;
+    // one tile needs no blocks of k: nothing is read twice
+    const bool few = job->tiles <= FEW_TILES;
+    const int most = job->tiles <= 1 ? job->steps : few ? FEW_STEPS : MAX_STEPS;
+    job->n_blocks = ceil_div(job->steps, most);
+    job->block_steps = ceil_div(job->steps, job->n_blocks);
+    job->group = job->n_blocks == 1 ? job->panels : few ? 1 : GROUP_PANELS;
     job->convert = k->x_type != k->type || w->in % k->k_step != 0;
     // converted rows are kept for a block of rows only, x as it is needs no such blocks
     job->block_tiles = job->tiles;
     if (job->convert && job->tiles > BLOCK_TILES) job->block_tiles = BLOCK_TILES;
     job->sums_bytes = 0;
     if (job->n_blocks > 1)
-        job->sums_bytes = (size_t)GROUP_PANELS * (size_t)job->block_tiles *
-                          (size_t)(k->mr * k->nr) * sizeof(float);
+        job->sums_bytes =
+            (size_t)job->group * (size_t)job->block_tiles * (size_t)(k->mr * k->nr) * sizeof(float);
     job->thread_work = job->sums_bytes;
     if (job->convert)
         job->thread_work +=
@@ -205,9 +213,11 @@ static void run_block(const gemm_job *job, gemm_block *b)
             const int base = p * job->tiles;
             const int lo = b->lo - base > b->tile0 ? b->lo - base : b->tile0;
             const int hi = b->hi - base < b->tile1 ? b->hi - base : b->tile1;
-            const bool turn = p + 1 == b->panel1 && b->k_block + 1 < job->n_blocks;
-            const char *next =
-                turn ? panel_of(job, b->panel0, b->k_block + 1) : panel_of(job, p + 1, b->k_block);
+            // what is read after this panel
+            const bool more = b->k_block + 1 < job->n_blocks;
+            const char *next = p + 1 < b->panel1 ? panel_of(job, p + 1, b->k_block)
+                               : more            ? panel_of(job, b->panel0, b->k_block + 1)
+                                                 : panel_of(job, p + 1, 0);
             if (lo < hi) run_panel(job, b, p, lo, hi, next);
         }
     }
@@ -224,9 +234,8 @@ static void run_share(void *arg, int thread, int n_threads)
     if (b.lo == b.hi) return;
 
     const int first = b.lo / job->tiles, last = (b.hi - 1) / job->tiles + 1;
-    const int group = job->sums_bytes ? GROUP_PANELS : last - first;
     for (b.panel0 = first; b.panel0 < last; b.panel0 = b.panel1) {
-        b.panel1 = b.panel0 + group < last ? b.panel0 + group : last;
+        b.panel1 = b.panel0 + job->group < last ? b.panel0 + job->group : last;
         for (b.tile0 = 0; b.tile0 < job->tiles; b.tile0 = b.tile1) {
             b.tile1 =
                 b.tile0 + job->block_tiles < job->tiles ? b.tile0 + job->block_tiles : job->tiles;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # install.cmake - header, libraries, pkg-config file, CMake package. Whoever is linked to the
 # shared library needs nothing else; the static one brings its libraries by "pkg-config --static"
-# or find_package(pi0 COMPONENTS static).
+# or find_package(pi0 COMPONENTS static). The client library is COMPONENTS client, or by pkg-config
+# pi0_client.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pi0)
 
@@ -35,3 +36,17 @@ if(PI0_ZSTD)
 endif()
 configure_file(cmake/pi0.pc.in pi0.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pi0.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+if(TARGET pi0_client_shared)
+    install(FILES include/pi0_client.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    install(TARGETS pi0_client_shared EXPORT pi0ClientTargets
+            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(TARGETS pi0_client_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(EXPORT pi0ClientTargets NAMESPACE pi0:: DESTINATION ${package_dir})
+    set(PC_CLIENT_LIBS ${WEBSOCKETS_LIBRARIES} ${MSGPACK_LIBRARIES} ${JANSSON_LIBRARIES})
+    list(TRANSFORM PC_CLIENT_LIBS PREPEND "-l")
+    list(JOIN PC_CLIENT_LIBS " " PC_CLIENT_LIBS)
+    configure_file(cmake/pi0_client.pc.in pi0_client.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/pi0_client.pc
+            DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()

@@ -5,12 +5,14 @@
 set(checks ${CMAKE_CURRENT_SOURCE_DIR}/checks)
 set(root ${PROJECT_SOURCE_DIR})
 
-# ---- the public header, alone, in both languages -------------------------------------------
+# ---- the public headers, alone, in both languages -------------------------------------------
 set(strict -Wall -Wextra -Wpedantic -pedantic-errors -Werror -I${root}/include -c -o)
-pi0_test(header_c99 ${CMAKE_C_COMPILER} -std=c99 ${strict} header_c99.o
-         ${CMAKE_CURRENT_SOURCE_DIR}/headers/header.c)
-pi0_test(header_cxx17 ${CMAKE_CXX_COMPILER} -std=c++17 ${strict} header_cxx17.o -x c++
-         ${CMAKE_CURRENT_SOURCE_DIR}/headers/header.c)
+foreach(header header header_client)
+    pi0_test(${header}_c99 ${CMAKE_C_COMPILER} -std=c99 ${strict} ${header}_c99.o
+             ${CMAKE_CURRENT_SOURCE_DIR}/headers/${header}.c)
+    pi0_test(${header}_cxx17 ${CMAKE_CXX_COMPILER} -std=c++17 ${strict} ${header}_cxx17.o -x c++
+             ${CMAKE_CURRENT_SOURCE_DIR}/headers/${header}.c)
+endforeach()
 
 # ---- the tree ------------------------------------------------------------------------------
 list(JOIN PI0_AVX2_FLAGS " " avx2)
@@ -35,9 +37,16 @@ endif()
 
 # ---- what was built ------------------------------------------------------------------------
 pi0_test(check_exports sh ${checks}/exports.sh ${root}/include/pi0.h $<TARGET_FILE:pi0_shared>)
+if(TARGET pi0_client_shared)
+    pi0_test(check_exports_client sh ${checks}/exports.sh ${root}/include/pi0_client.h
+             $<TARGET_FILE:pi0_client_shared>)
+endif()
 # a sanitizer adds data, symbols and code of its own
 if(NOT PI0_SANITIZE)
     pi0_test(check_library sh ${checks}/library.sh $<TARGET_FILE:pi0_static>)
+    if(TARGET pi0_client_static)
+        pi0_test(check_library_client sh ${checks}/library.sh $<TARGET_FILE:pi0_client_static>)
+    endif()
     if(PI0_X86_64)
         pi0_test(check_vectors sh ${checks}/vectors.sh $<TARGET_FILE:pi0_static>)
     endif()

@@ -10,7 +10,8 @@ add_library(pi0_test_support STATIC ${support})
 target_include_directories(pi0_test_support PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_definitions(pi0_test_support PUBLIC
                            PI0_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/golden")
-target_link_libraries(pi0_test_support PUBLIC pi0_flags pi0_wire pi0_static PkgConfig::CMOCKA
+target_link_libraries(pi0_test_support PUBLIC pi0_flags pi0_client_static pi0_wire pi0_static
+                                              PkgConfig::WEBSOCKETS PkgConfig::CMOCKA
                                               PkgConfig::MSGPACK PkgConfig::JANSSON
                                               Threads::Threads m)
 

@@ -206,7 +206,9 @@ static void print_heading(const infer_result *x, int chunk, int shown)
     const bool lerobot = p && !strcmp(p->config, "lerobot");
     if (x->stacked) printf("%s%s\n", chunk ? "\n" : "", x->files[chunk]);
     printf("actions: %d rows x %d columns", x->rows, x->cols);
-    if (!p)
+    if (x->from)
+        printf(" from %s", x->from);
+    else if (!p)
         printf(" of the network's own, normalised");
     else
         printf(" in the robot's units (%s%s%s)%s%s", p->robot, lerobot ? "" : ", ",

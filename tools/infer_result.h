@@ -15,6 +15,7 @@ typedef struct infer_comparison {
 typedef struct infer_result {
     const runner *r;
     const pi0_policy_info *policy; // whose actions these are; NULL: the network's own
+    const char *from;              // the server that made them; NULL: this process
     const double *actions;         // [count][rows][cols]
     int count, rows, cols;
     bool stacked;       // the shape has an axis for `count`

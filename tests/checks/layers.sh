@@ -17,6 +17,7 @@ allowed() {
     .) echo core data policy ops model reference cpu . ;;
     demo) echo core demo ;;
     wire) echo core wire ;;
+    client) echo core wire client ;;
     tools) echo data wire demo tools ;;
     examples) echo examples ;;
     esac
@@ -49,6 +50,14 @@ check() {
         # which part is included
         case $part in demo | tools | examples) own=$part ;; *) own= ;; esac
         if [ "$name" = pi0.h ] && [ -f include/pi0.h ]; then
+            continue
+        elif [ "$name" = pi0_client.h ] && [ -f include/pi0_client.h ]; then
+            # the client, and the command that shows it
+            case $part in
+            client | tools | examples) continue ;;
+            esac
+            echo "$file: $part may not include \"$name\""
+            bad=$((bad + 1))
             continue
         elif [ -n "$own" ] && { [ -f "$here/$name" ] || [ -f "$own/$name" ]; }; then
             target=$own

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* header.c - compiles as C99 and as C++17 with nothing but the public header, twice. */
 #include "pi0.h"
-#include "pi0.h"
 
 int header(pi0_model **model, const pi0_inputs *in, float *actions, size_t n, pi0_error *err);
 

@@ -13,7 +13,7 @@ fail() {
 }
 # run PROGRAM LIBRARY-PATH: it prints the version that the package promises
 run() {
-    said=$(LD_LIBRARY_PATH=$2 "$1") || fail "$1 fails"
+    said=$(LD_LIBRARY_PATH=$2 "$1" "$version") || fail "$1 fails"
     [ "$said" = "$version" ] || fail "$1 prints \"$said\", the package says \"$version\""
     n=$((n + 1))
 }
@@ -40,6 +40,18 @@ run "$work/shared" "$lib"
     fail "no static program by pkg-config"
 run "$work/static" /nonexistent
 
+# the client library, which stands alone
+[ "$(pkg-config --modversion pi0_client)" = "$version" ] || fail "pkg-config: another pi0_client"
+# shellcheck disable=SC2046
+"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/client.c" -o "$work/client" \
+    $(pkg-config --libs pi0_client) || fail "no client by pkg-config"
+run "$work/client" "$lib"
+# shellcheck disable=SC2046
+"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/client.c" -o "$work/client_static" \
+    "$lib/libpi0_client.a" $(pkg-config --static --libs-only-l pi0_client | sed 's/-lpi0_client//') \
+    -pthread || fail "no static client by pkg-config"
+run "$work/client_static" /nonexistent
+
 # find_package
 "$cmake" -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
     -DCMAKE_CXX_COMPILER="$cxx" >"$work/log" 2>&1 &&
@@ -49,5 +61,6 @@ run "$work/static" /nonexistent
 }
 run "$work/build/consumer_shared" ""
 run "$work/build/consumer_static" ""
+run "$work/build/consumer_client" ""
 [ "$("$prefix/bin/pi0" --version)" = "pi0 $version" ] || fail "pi0 --version is not \"pi0 $version\""
 echo "$n programs built and run, version $version"

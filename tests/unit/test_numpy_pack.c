@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_numpy_pack.c - arrays and scalars packed byte for byte as openpi-client packs them, and read
- * back the same. Bytes are those that msgpack_numpy.py of openpi-client 0.1.0 gave. */
+ * back the same. Bytes are those that msgpack_numpy.py of openpi-client 0.1.2 gave. */
 #include "support/expect.h"
 #include "wire/numpy.h"
 #include <string.h>

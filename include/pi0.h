@@ -164,6 +164,7 @@ typedef struct pi0_cost {
     int calls;           /* operations handed to the backend */
     double flop;         /* 2 per multiply-add of matrix products and attention */
     double weight_bytes; /* packed weights read */
+    double bytes;        /* weights, inputs and outputs of the operations, each counted once */
 } pi0_cost;
 
 /* What one chunk costs. */
@@ -178,6 +179,29 @@ typedef struct pi0_plan {
  * with `opt`. Errors: as pi0_session_create(). */
 PI0_API int pi0_model_plan(const pi0_model *model, const pi0_options *opt, int n_images,
                            int n_tokens, pi0_plan *plan, pi0_error *err);
+
+/* The operations of one kind in one part of the network that one function computes. */
+typedef struct pi0_operation {
+    const char *module; /* "vision", "prefix", "state" (pi0's state token), "suffix" (what enters
+                           the expert), "expert", "time" (what depends on time alone: once a
+                           session, the others once a chunk), "common" (transfers) */
+    const char *op;     /* "linear", "linear_add", "attention", "layernorm", "rmsnorm", "rope",
+                           "axpy", "embed", "patches", "put", "get" */
+    const char *kernel; /* the accelerated kernel that computes them, as "gemm_bf16_avx512bf16";
+                           NULL: plain C, */
+    const char *reason; /* and why */
+    pi0_cost cost;
+} pi0_operation;
+
+/* How much of the network runs on accelerated kernels: all operations of a session's creation and
+ * of a chunk with n_images cameras and n_tokens prompt tokens, grouped, from a run of the model on
+ * a backend that counts and asks the model's own backend which kernel it would take. list: room for
+ * `capacity` (PI0_MAX_OPERATIONS is enough); *n: how many. Strings belong to the library.
+ * Errors: as pi0_session_create(), PI0_EINVAL (no room). */
+#define PI0_MAX_OPERATIONS 96
+PI0_API int pi0_model_operations(const pi0_model *model, const pi0_options *opt, int n_images,
+                                 int n_tokens, pi0_operation *list, int capacity, int *n,
+                                 pi0_error *err);
 
 /* ---- session ----------------------------------------------------------------------------- */
 
@@ -483,6 +507,48 @@ PI0_API int pi0_tokenize(const pi0_model *model, const char *prompt, const doubl
  * reaches on the session's threads, in registers alone, measured now for about `ms` milliseconds:
  * what a chunk's time can be compared with. Errors: PI0_EDEVICE (reference backend), PI0_EINVAL. */
 PI0_API int pi0_measure_peak(pi0_session *session, double ms, double *flops, pi0_error *err);
+
+/* Bytes per second that the session's threads read from this machine's memory, each its part of a
+ * block larger than any cache (256 MiB, taken for the call), measured now for about `ms`
+ * milliseconds. Errors: PI0_EINVAL, PI0_ENOMEM. */
+PI0_API int pi0_measure_bandwidth(pi0_session *session, double ms, double *bytes_per_second,
+                                  pi0_error *err);
+
+/* A trace: what a session did when. */
+enum {
+    PI0_TRACE_STAGE = 0, /* "inputs", "vision", "prefix", "denoise", "policy inputs", "policy
+                            outputs": as pi0_timing has them */
+    PI0_TRACE_OP = 1,    /* an operation, as the calling thread saw it: from its call to its end */
+    PI0_TRACE_SHARE = 2  /* another thread's share of the operation written before it: from its
+                            first start to its last end. None where the others had no part in it */
+};
+
+/* Strings belong to the library. */
+typedef struct pi0_trace_event {
+    int kind;                /* PI0_TRACE_STAGE ... */
+    int thread;              /* 0: the calling thread */
+    const char *name;        /* a stage's; an operation's as in pi0_operation */
+    const char *weight;      /* which weight it reads: "qkv", "gate_up" ...; NULL: none */
+    const char *module;      /* as in pi0_operation; NULL: a stage */
+    const char *kernel;      /* NULL: plain C, or a stage */
+    int step, layer;         /* -1: in none */
+    int rows, cols, inner;   /* products: rows, outputs, inputs; attention: query rows, heads *
+                                head_dim, keys; other operations: rows and columns written, 0 */
+    double start_ms, end_ms; /* since pi0_session_trace_start() */
+    double busy_ms; /* of the time, inside the operation's work: the rest is waiting for the other
+                       threads to begin or to end (waiting in the middle counts as work) */
+    double flop, weight_bytes, bytes; /* as in pi0_cost; of a share 0: the operation has them */
+} pi0_trace_event;
+
+/* Write down what this session does from now on: into `events`, the caller's, [capacity], in the
+ * order in which things end. Results stay the same bits, nothing is allocated while it runs. For
+ * each chunk there must be room for (calls + puts + gets of its pi0_plan) * threads + 6 events.
+ * While no trace runs it costs nothing. Errors: PI0_EINVAL (one runs already), PI0_ENOMEM. */
+PI0_API int pi0_session_trace_start(pi0_session *session, pi0_trace_event *events, size_t capacity,
+                                    pi0_error *err);
+/* End it; returns how many events were written. lost: how many found no room; NULL is allowed.
+ * Without a trace: 0. pi0_session_free() ends it too. */
+PI0_API size_t pi0_session_trace_stop(pi0_session *session, size_t *lost);
 
 /* One kind of matrix product of the network, with the conversion of its input and its ending. */
 typedef struct pi0_product {

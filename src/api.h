@@ -6,6 +6,8 @@
 #include "core/log.h"
 #include "model/run.h"
 #include "model/weights.h"
+#include "ops/plan.h"
+#include "ops/profile.h"
 #include "policy/image.h"
 #include "policy/policy.h"
 #include "policy/prompt.h"
@@ -53,6 +55,7 @@ struct pi0_session {
     uint64_t seed, chunk; // noise drawn: stream number `chunk`
     bool observed;
     pi0_timing timing;
+    profiler profile; // of a trace that runs
 };
 
 // every number of the options in its range; PI0_EINVAL names it
@@ -62,12 +65,16 @@ int pi0_check_options(const pi0_options *opt, pi0_error *err);
 int pi0_session_limits(run_limits *limits, const pi0_model *m, const pi0_options *opt,
                        pi0_error *err);
 
+// count the work of a session's creation and of a chunk on p, which was made for a backend with the
+// session's threads
+int pi0_session_plan(const pi0_model *m, planner *p, const run_limits *limits, int n_images,
+                     int n_tokens, pi0_plan *out, pi0_error *err);
+
 // forget a cancel that came before a public call
 void pi0_session_start(pi0_session *s);
 // observe and denoise of a call that has started
 int pi0_session_infer(pi0_session *s, const pi0_inputs *in, const float *noise, float *actions,
                       size_t n_actions, pi0_error *err);
-double pi0_now_ms(void);
 
 // the robot's side of a session
 void pi0_acting_free(struct acting *a);

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_infer.c - the public functions of an inference: check what came in, hand it to the run. */
 #include "api.h"
+#include "core/clock.h"
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
-
-double pi0_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* ---- pictures ---- */
 
@@ -167,7 +160,7 @@ static int take_state(pi0_session *s, const pi0_inputs *in, pi0_error *err)
 static int observe(pi0_session *s, const pi0_inputs *in, pi0_error *err)
 {
     int n_tokens = 0;
-    const double start = pi0_now_ms();
+    const double start = clock_ms();
     s->observed = false;
     s->timing = (pi0_timing){ 0 };
     if (!in) return pi0_fail(err, PI0_EINVAL, "pi0_observe: inputs is NULL");
@@ -177,14 +170,17 @@ static int observe(pi0_session *s, const pi0_inputs *in, pi0_error *err)
     if (status) return status;
 
     const run_inputs inputs = { s->images, in->n_images, s->tokens, n_tokens, s->state };
-    const double ready = pi0_now_ms();
+    const double ready = clock_ms();
     s->b.ops->begin(&s->b);
     status = pi0_run_vision(&s->r, &inputs);
-    const double seen = pi0_now_ms();
+    const double seen = clock_ms();
     if (!status) status = pi0_run_prefix(&s->r, &inputs);
     s->b.ops->end(&s->b);
-    const double done = pi0_now_ms();
+    const double done = clock_ms();
     if (status) return pi0_fail(err, status, "canceled");
+    pi0_profile_stage(&s->b, "inputs", start, ready);
+    pi0_profile_stage(&s->b, "vision", ready, seen);
+    pi0_profile_stage(&s->b, "prefix", seen, done);
     s->timing = (pi0_timing){ ready - start, seen - ready, done - seen, 0, done - start };
     s->observed = true;
     return PI0_OK;
@@ -223,7 +219,7 @@ static int denoise(pi0_session *s, const float *noise, float *actions, size_t n_
     const run_limits *l = &s->r.limits;
     const int cols = s->r.actions.cols;
     const size_t n = (size_t)l->horizon * (size_t)cols;
-    const double start = pi0_now_ms();
+    const double start = clock_ms();
     if (!s->observed)
         return pi0_fail(err, PI0_EINVAL, "pi0_denoise: no observation yet: call pi0_observe first");
     if (!actions || n_actions < n)
@@ -241,7 +237,9 @@ static int denoise(pi0_session *s, const float *noise, float *actions, size_t n_
     if ((status = check_actions(s->actions, n, cols, err))) return status;
     memcpy(actions, s->actions, n * sizeof *actions);
     s->chunk += own_noise; // a chunk that failed has used none
-    s->timing.denoise_ms = pi0_now_ms() - start;
+    const double done = clock_ms();
+    pi0_profile_stage(&s->b, "denoise", start, done);
+    s->timing.denoise_ms = done - start;
     s->timing.total_ms =
         s->timing.inputs_ms + s->timing.vision_ms + s->timing.prefix_ms + s->timing.denoise_ms;
     return PI0_OK;

@@ -2,16 +2,10 @@
 /* api_measure.c - the public functions that `pi0 bench` prints: the machine's peak, and the time of
  * each kind of matrix product of the network. */
 #include "api.h"
+#include "core/clock.h"
+#include "ops/host.h"
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 int pi0_measure_peak(pi0_session *session, double ms, double *flops, pi0_error *err)
 {
@@ -24,11 +18,58 @@ int pi0_measure_peak(pi0_session *session, double ms, double *flops, pi0_error *
     double flop = 0;
     b->ops->begin(b);
     b->ops->peak(b); // the clock of a resting processor needs a moment
-    const double start = now_ms();
+    const double start = clock_ms();
     do flop += b->ops->peak(b);
-    while (now_ms() - start < ms);
-    *flops = flop / ((now_ms() - start) * 1e-3);
+    while (clock_ms() - start < ms);
+    *flops = flop / ((clock_ms() - start) * 1e-3);
     b->ops->end(b);
+    return PI0_OK;
+}
+
+/* ---- reading memory ---- */
+
+#define STREAM_BYTES ((size_t)256 << 20) // larger than any cache
+
+struct stream_job {
+    const uint64_t *data;
+    volatile uint64_t sink; // so that no compiler leaves the reading out
+};
+
+static void stream_thread(void *arg, int thread, int n_threads)
+{
+    struct stream_job *j = arg;
+    enum { LANES = 16 };
+    uint64_t sum[LANES] = { 0 };
+    int first, last;
+    pool_share((int)(STREAM_BYTES / sizeof sum), thread, n_threads, &first, &last);
+    for (const uint64_t *p = j->data + (size_t)first * LANES; first < last; first++, p += LANES)
+        for (int i = 0; i < LANES; i++) sum[i] += p[i];
+    for (int i = 1; i < LANES; i++) sum[0] += sum[i];
+    if (thread == 0) j->sink = sum[0];
+}
+
+int pi0_measure_bandwidth(pi0_session *session, double ms, double *bytes_per_second, pi0_error *err)
+{
+    if (!session || !(ms > 0) || !bytes_per_second)
+        return pi0_fail(err, PI0_EINVAL,
+                        "pi0_measure_bandwidth: session or result is NULL, or ms is not positive");
+    backend *b = &session->b;
+    void *block = NULL;
+    const int status = pi0_host_block_new(b, &block, STREAM_BYTES, err);
+    if (status) return status;
+    memset(block, 1, STREAM_BYTES);
+    struct stream_job job = { .data = block };
+    double best = 0;
+    pi0_pool_wake(b->threads);
+    const double start = clock_ms();
+    do {
+        const double before = clock_ms();
+        pi0_pool_run(b->threads, stream_thread, &job);
+        best = fmax(best, (double)STREAM_BYTES / (1e-3 * (clock_ms() - before)));
+    } while (clock_ms() - start < ms);
+    pi0_pool_rest(b->threads);
+    pi0_host_block_free(b, block, STREAM_BYTES);
+    *bytes_per_second = best;
     return PI0_OK;
 }
 
@@ -127,9 +168,9 @@ static int time_product(pi0_session *s, const product *p, int rows, int reps, do
     *ms = INFINITY;
     b->ops->begin(b);
     for (int i = 0; i < reps && !status; i++) {
-        const double start = now_ms();
+        const double start = clock_ms();
         run_layers(s, p, x, y, parts);
-        *ms = fmin(*ms, (now_ms() - start) / layers_of(s->r.net, p));
+        *ms = fmin(*ms, (clock_ms() - start) / layers_of(s->r.net, p));
     }
     b->ops->end(b);
     arena_rewind(&b->scratch, mark);

@@ -2,6 +2,7 @@
 /* api_policy.c - the public functions of the robot's side: an observation through the policy's
  * steps, the network, and back. Mirrors openpi src/openpi/policies/policy.py Policy.infer. */
 #include "api.h"
+#include "core/clock.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,14 +277,17 @@ int pi0_act(pi0_session *session, const pi0_observation *obs, const float *noise
 
     // in, through the network, out
     pi0_session_start(s);
-    const double start = pi0_now_ms();
+    const double start = clock_ms();
     int status = prepare(s, obs, &in, &d, err);
     if (status) return status;
-    const double prepared = pi0_now_ms() - start;
+    const double prepared = clock_ms() - start;
+    pi0_profile_stage(&s->b, "policy inputs", start, start + prepared);
     status = pi0_session_infer(s, &in.network, noise, s->acting->network,
                                (size_t)rows * (size_t)s->r.actions.cols, err);
     if (status) return status;
+    const double made = clock_ms();
     pi0_policy_run(p, p->output, &d);
+    pi0_profile_stage(&s->b, "policy outputs", made, clock_ms());
     if ((status = check_made(s->acting, n, cols, err))) return status;
     hand_out(s, actions, n);
     s->timing.inputs_ms += prepared;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_session.c - the public functions of a session: plan, create, observe, denoise. */
 #include "api.h"
-#include "ops/plan.h"
 #include <stdlib.h>
 
 /* ---- limits and plan ---- */
@@ -35,15 +34,17 @@ int pi0_session_limits(run_limits *limits, const pi0_model *m, const pi0_options
 static pi0_cost cost_since(const planner *p, pi0_cost before)
 {
     return (pi0_cost){ p->cost.calls - before.calls, p->cost.flop - before.flop,
-                       p->cost.weight_bytes - before.weight_bytes };
+                       p->cost.weight_bytes - before.weight_bytes, p->cost.bytes - before.bytes };
 }
 
-static void count_chunk(planner *p, run *r, int n_images, int n_tokens, pi0_plan *out)
+// pictures as the checkpoint's own runtime resizes them: LeRobot's to f32, openpi's to bytes
+static void count_chunk(planner *p, run *r, bool lerobot, int n_images, int n_tokens, pi0_plan *out)
 {
     const int size = r->image_size;
     tensor_view image[CONFIG_MAX_CAMERAS];
     for (int i = 0; i < n_images; i++)
-        image[i] = (tensor_view){ NULL, size, 3 * size, 3 * size, 1, DTYPE_U8 };
+        image[i] = lerobot ? (tensor_view){ NULL, 3 * size, size, size, 1, DTYPE_F32 }
+                           : (tensor_view){ NULL, size, 3 * size, 3 * size, 1, DTYPE_U8 };
     const run_inputs in = { image, n_images, NULL, n_tokens, NULL };
 
     // the same calls as an inference makes
@@ -66,23 +67,18 @@ static void count_chunk(planner *p, run *r, int n_images, int n_tokens, pi0_plan
     out->gets = p->gets;
 }
 
-// run the model on the plan: work of a chunk, and the memory of a session with these limits, of
-// which *work bytes are the backend's workspace
-static int plan_session(const pi0_model *m, const backend *target, const run_limits *limits,
-                        int n_images, int n_tokens, pi0_plan *out, size_t *work, pi0_error *err)
+int pi0_session_plan(const pi0_model *m, planner *p, const run_limits *limits, int n_images,
+                     int n_tokens, pi0_plan *out, pi0_error *err)
 {
-    planner p;
     run r;
     const size_t floats = pi0_run_host_floats(&m->net, limits);
     float *times = malloc((size_t)limits->num_steps * sizeof *times);
     float *host = malloc(floats * sizeof *host);
     if (times && host) {
-        pi0_plan_init(&p, target);
-        pi0_run_create(&r, &m->net, &p.b, limits, NULL, times, host);
-        count_chunk(&p, &r, n_images, n_tokens, out);
-        *work = p.work_bytes;
+        pi0_run_create(&r, &m->net, &p->b, limits, NULL, times, host);
+        count_chunk(p, &r, m->config.layout == LAYOUT_LEROBOT, n_images, n_tokens, out);
         out->session_bytes =
-            ((p.b.scratch.peak + (ARENA_ALIGN - 1)) & ~(size_t)(ARENA_ALIGN - 1)) + p.work_bytes;
+            ((p->b.scratch.peak + (ARENA_ALIGN - 1)) & ~(size_t)(ARENA_ALIGN - 1)) + p->work_bytes;
     }
     const bool failed = !times || !host;
     free(times);
@@ -90,14 +86,24 @@ static int plan_session(const pi0_model *m, const backend *target, const run_lim
     return failed ? pi0_fail(err, PI0_ENOMEM, "no memory to plan a session") : PI0_OK;
 }
 
-int pi0_model_plan(const pi0_model *model, const pi0_options *opt, int n_images, int n_tokens,
-                   pi0_plan *plan, pi0_error *err)
+// the memory of a session with these limits, of which *work bytes are the backend's workspace
+static int plan_session(const pi0_model *m, const backend *target, const run_limits *limits,
+                        int n_images, int n_tokens, pi0_plan *out, size_t *work, pi0_error *err)
+{
+    planner p;
+    pi0_plan_init(&p, target);
+    const int status = pi0_session_plan(m, &p, limits, n_images, n_tokens, out, err);
+    *work = p.work_bytes;
+    return status;
+}
+
+// a plan for the session that `opt` would make; into list what is computed by what, if it is there
+static int plan_options(const pi0_model *model, const pi0_options *opt, int n_images, int n_tokens,
+                        planner *p, pi0_operation *list, int room, pi0_plan *plan, pi0_error *err)
 {
     pi0_options defaults;
     run_limits limits;
-    size_t work;
     pi0_default_options(&defaults);
-    if (!model || !plan) return pi0_fail(err, PI0_EINVAL, "pi0_model_plan: model or plan is NULL");
     int status = pi0_session_limits(&limits, model, opt ? opt : &defaults, err);
     if (status) return status;
     if (n_images < 0 || n_images > limits.max_images || n_tokens < 0 ||
@@ -108,9 +114,36 @@ int pi0_model_plan(const pi0_model *model, const pi0_options *opt, int n_images,
     backend b = model->backend.b;
     status = pi0_pool_create(&b.threads, opt ? opt->n_threads : 0, err);
     if (status) return status;
-    status = plan_session(model, &b, &limits, n_images, n_tokens, plan, &work, err);
+    pi0_plan_init(p, &b);
+    p->list = list;
+    p->list_room = room;
+    status = pi0_session_plan(model, p, &limits, n_images, n_tokens, plan, err);
     pi0_pool_free(b.threads);
     return status;
+}
+
+int pi0_model_plan(const pi0_model *model, const pi0_options *opt, int n_images, int n_tokens,
+                   pi0_plan *plan, pi0_error *err)
+{
+    planner p;
+    if (!model || !plan) return pi0_fail(err, PI0_EINVAL, "pi0_model_plan: model or plan is NULL");
+    return plan_options(model, opt, n_images, n_tokens, &p, NULL, 0, plan, err);
+}
+
+int pi0_model_operations(const pi0_model *model, const pi0_options *opt, int n_images, int n_tokens,
+                         pi0_operation *list, int capacity, int *n, pi0_error *err)
+{
+    planner p;
+    pi0_plan plan;
+    if (!model || !list || !n)
+        return pi0_fail(err, PI0_EINVAL, "pi0_model_operations: model, list or n is NULL");
+    const int status = plan_options(model, opt, n_images, n_tokens, &p, list, capacity, &plan, err);
+    if (status) return status;
+    if (p.list_full)
+        return pi0_fail(err, PI0_EINVAL, "room for %d rows of operations, expected %d", capacity,
+                        PI0_MAX_OPERATIONS);
+    *n = p.n_list;
+    return PI0_OK;
 }
 
 /* ---- create and free ---- */
@@ -199,6 +232,7 @@ int pi0_session_create(pi0_session **session, const pi0_model *model, const pi0_
 void pi0_session_free(pi0_session *session)
 {
     if (!session) return;
+    pi0_session_trace_stop(session, NULL);
     if (session->block)
         session->b.ops->block_free(&session->b, session->block, session->block_bytes);
     pi0_pool_free(session->b.threads);

@@ -5,6 +5,7 @@
  * the pool is at rest, sleeps on a condition variable. The counter and the number of sleepers are
  * sequentially consistent, so either the caller sees the sleeper or the sleeper sees the work. */
 #include "core/pool.h"
+#include "core/clock.h"
 #include "core/cpu.h"
 #include <assert.h>
 #include <pthread.h>
@@ -31,6 +32,7 @@ struct pool {
     int spins; // 0 where there are more threads than processors
     pool_fn fn;
     void *arg;
+    pool_stamp *stamps;                    // [n_threads], or NULL
     alignas(CACHE_LINE) atomic_uint run;   // counts the functions handed over
     alignas(CACHE_LINE) atomic_int busy;   // workers that have not finished the current one
     alignas(CACHE_LINE) atomic_int here;   // threads at the barrier
@@ -80,6 +82,21 @@ static void wake_sleepers(pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+// thread `number`'s part of the current function
+static void call(const pool *p, int number)
+{
+    if (!p->stamps) {
+        p->fn(p->arg, number, p->n_threads);
+        return;
+    }
+    pool_stamp *s = &p->stamps[number];
+    const double start = clock_ms();
+    p->fn(p->arg, number, p->n_threads);
+    s->end_ms = clock_ms();
+    if (s->busy_ms == 0) s->start_ms = start;
+    s->busy_ms += s->end_ms - start;
+}
+
 static void *work(void *arg)
 {
     const worker *w = arg;
@@ -93,7 +110,7 @@ static void *work(void *arg)
         }
         // no function: the pool is being freed
         if (!p->fn) return NULL;
-        p->fn(p->arg, w->number, p->n_threads);
+        call(p, w->number);
         atomic_fetch_sub_explicit(&p->busy, 1, memory_order_release);
     }
 }
@@ -201,9 +218,14 @@ void pi0_pool_run(pool *p, pool_fn fn, void *arg)
         return;
     }
     hand_over(p, fn, arg);
-    fn(arg, 0, p->n_threads);
+    call(p, 0);
     int n = 0;
     while (atomic_load_explicit(&p->busy, memory_order_acquire)) relax(p, &n);
+}
+
+void pi0_pool_watch(pool *p, pool_stamp *stamps)
+{
+    if (p) p->stamps = stamps;
 }
 
 void pi0_pool_barrier(pool *p)

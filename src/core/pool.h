@@ -19,6 +19,14 @@ int pi0_pool_threads(const pool *p); // NULL: 1
 void pi0_pool_run(pool *p, pool_fn fn, void *arg);
 // inside fn: wait until all threads are here
 void pi0_pool_barrier(pool *p);
+// what a thread did since its stamp was zeroed: first start and last end of a function, and the
+// time inside functions (waiting at a barrier is inside)
+typedef struct pool_stamp {
+    double start_ms, end_ms, busy_ms; // clock_ms()
+    char line[40];                    // a cache line for each thread
+} pool_stamp;
+// stamps [threads] are written from now on; NULL: no more. Not while a function runs
+void pi0_pool_watch(pool *p, pool_stamp *stamps);
 // between wake and rest the threads wait for work without sleeping
 void pi0_pool_wake(pool *p);
 void pi0_pool_rest(pool *p);

@@ -59,6 +59,11 @@ static attention_space thread_space(const attention_job *j, int t)
     return space;
 }
 
+const char *pi0_cpu_attention_kernel(const backend *b)
+{
+    return kernel_of(b)->name;
+}
+
 size_t pi0_cpu_attention_work(const backend *b, int n_heads, int head_dim, int q_rows, int kv_rows)
 {
     (void)n_heads, (void)q_rows;

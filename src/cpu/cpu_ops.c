@@ -71,6 +71,27 @@ void pi0_cpu_backend(backend *b, cpu_isa isa, dtype gemm_type)
     b->gemm_type = gemm_type;
 }
 
+/* ---- who computes what: asked of what the operations themselves ask ---- */
+
+static const char *cpu_kernel(const backend *b, enum op_kind op, const weight *w, const char **why)
+{
+    switch (op) {
+    case OP_LINEAR:
+    case OP_LINEAR_ADD: return kernel_for(b, w)->name;
+    case OP_ATTENTION: return pi0_cpu_attention_kernel(b);
+    case OP_LAYERNORM:
+    case OP_RMSNORM:
+    case OP_ROPE:
+    case OP_AXPY: return pi0_cpu_rows_kernel(b);
+    case OP_EMBED:
+        if (pi0_cpu_embed_direct(w)) return pi0_cpu_rows_kernel(b);
+        *why = "the token table's type or place in its file is one that no kernel reads";
+        return NULL;
+    case OP_PATCHES: *why = "moves pixels by a table of 256 values, no arithmetic"; return NULL;
+    default: *why = "a copy between the caller's memory and the session's"; return NULL;
+    }
+}
+
 /* ---- peak ---- */
 
 #define PEAK_ROUNDS 500000
@@ -117,5 +138,6 @@ const struct ops pi0_cpu_ops = {
     .rope = pi0_cpu_rope,
     .attention = pi0_cpu_attention,
     .axpy = pi0_cpu_axpy,
+    .kernel = cpu_kernel,
     .peak = cpu_peak,
 };

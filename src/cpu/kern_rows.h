@@ -6,6 +6,7 @@
 #include "core/mat.h"
 
 struct row_kernels {
+    const char *name; // "rows_avx512"
     // y = (x - mean) / sqrt(var + 1e-6) * scale + shift
     void (*layernorm)(void *y, dtype type, const float *x, const float *scale, const float *shift,
                       int n);

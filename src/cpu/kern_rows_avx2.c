@@ -6,5 +6,5 @@
 
 #include "cpu/kern_rows_body.h"
 
-const struct row_kernels pi0_rows_avx2 = ROW_KERNELS;
+const struct row_kernels pi0_rows_avx2 = ROW_KERNELS("rows_avx2");
 #endif

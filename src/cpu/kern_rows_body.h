@@ -105,7 +105,8 @@ static void scale_row(float *y, float a, const void *x, dtype type, int n)
     if (i < n) v_store_n(y + i, v_mul(factor, v_get_n(x, type, i, n - i)), n - i);
 }
 
-#define ROW_KERNELS                                                                                \
-    {                                                                                              \
-        .layernorm = layernorm, .rmsnorm = rmsnorm, .rope = rope, .axpy = axpy, .scale = scale_row \
+#define ROW_KERNELS(its_name)                                                                     \
+    {                                                                                             \
+        .name = its_name, .layernorm = layernorm, .rmsnorm = rmsnorm, .rope = rope, .axpy = axpy, \
+        .scale = scale_row                                                                        \
     }

@@ -4,4 +4,4 @@
 
 #include "cpu/kern_rows_body.h"
 
-const struct row_kernels pi0_rows_c = ROW_KERNELS;
+const struct row_kernels pi0_rows_c = ROW_KERNELS("rows_c");

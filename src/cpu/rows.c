@@ -23,9 +23,19 @@ static void rows_thread(void *arg, int thread, int n_threads)
     for (int r = first; r < last; r++) j->row(j, r);
 }
 
+static const struct row_kernels *kernels_of(const backend *b)
+{
+    return ((const cpu_impl *)b->impl)->kernels->rows;
+}
+
+const char *pi0_cpu_rows_kernel(const backend *b)
+{
+    return kernels_of(b)->name;
+}
+
 static void run(backend *b, row_job *j)
 {
-    j->kernels = ((const cpu_impl *)b->impl)->kernels->rows;
+    j->kernels = kernels_of(b);
     // a row alone is not worth waking anyone
     if (j->y.rows == 1)
         j->row(j, 0);
@@ -86,20 +96,26 @@ void pi0_cpu_axpy(backend *b, mat y, float a, mat x)
 
 /* ---- embedding rows, read where they are stored ---- */
 
+// not any other type, a transposed table, or one that lies anyhow in its file
+bool pi0_cpu_embed_direct(const weight *table)
+{
+    const tensor_view *t = &table->part[0];
+    return (t->type == DTYPE_F32 || t->type == DTYPE_BF16) && t->col_stride == 1 &&
+           (uintptr_t)t->data % dtype_size(t->type) == 0;
+}
+
 static void embed_row(const row_job *j, int r)
 {
     const tensor_view *t = &j->table->part[0];
     const int32_t token = ((const int32_t *)j->x.p)[r];
     float *y = mat_row(j->y, r);
     assert(token >= 0 && token < t->rows);
-    const char *row =
-        (const char *)t->data + token * t->row_stride * (ptrdiff_t)dtype_size(t->type);
-    const bool floats = t->type == DTYPE_F32 || t->type == DTYPE_BF16;
-    if (floats && t->col_stride == 1 && (uintptr_t)row % dtype_size(t->type) == 0) {
+    if (pi0_cpu_embed_direct(j->table)) {
+        const char *row =
+            (const char *)t->data + token * t->row_stride * (ptrdiff_t)dtype_size(t->type);
         j->kernels->scale(y, j->a, row, t->type, j->y.cols);
         return;
     }
-    // any other type, a transposed table, or one that lies anyhow in its file
     for (int i = 0; i < j->y.cols; i++) y[i] = j->a * tensor_view_at(*t, token, i);
 }
 

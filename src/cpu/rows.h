@@ -11,4 +11,8 @@ void pi0_cpu_layernorm(backend *b, mat y, mat x, mat scale, mat shift);
 void pi0_cpu_rmsnorm(backend *b, mat y, mat x, mat scale, mat shift);
 void pi0_cpu_rope(backend *b, mat y, mat x, mat table, int n_heads);
 void pi0_cpu_axpy(backend *b, mat y, float a, mat x);
+
+// the kernels that compute them; an embedding's only where its table can be read directly
+const char *pi0_cpu_rows_kernel(const backend *b);
+bool pi0_cpu_embed_direct(const weight *table);
 #endif

@@ -8,6 +8,7 @@
 void pi0_run_noise(run *r, const float *noise)
 {
     const mat x = r->actions;
+    enter(r->b, MODULE_COMMON, -1, -1);
     r->b->ops->put(r->b, x, (tensor_view){ noise, x.rows, x.cols, x.cols, 1, DTYPE_F32 });
 }
 
@@ -21,6 +22,7 @@ static int run_expert(run *r, mat x, int step)
         const gemma_layer *l = &g->layer[i];
         const layer_place at = { "expert", step, i, pos, false };
         if (run_canceled(r)) return PI0_ECANCELED;
+        enter(r->b, MODULE_EXPERT, step, i);
         pi0_gemma_layer(r, g, at, x, pi0_timecond_norm(r, &l->attn_norm, 2 * i, step),
                         pi0_timecond_norm(r, &l->ffn_norm, 2 * i + 1, step));
     }
@@ -36,6 +38,7 @@ static void euler_step(run *r, mat x, int step)
     const size_t mark = arena_mark(&b->scratch);
     mat h = arena_mat(&b->scratch, x.rows, x.cols, DTYPE_F32); // [H][W]
 
+    enter(b, MODULE_EXPERT, step, -1);
     rmsnorm(b, h, x, m.scale, m.shift);
     pi0_tap(r, h, "step%d.norm", step);
     linear(b, r->velocity, h, &r->net->action_out, ACT_NONE);
@@ -63,6 +66,7 @@ int pi0_run_step(run *r, int step)
 
     pi0_tap(r, r->actions, "step%d.x", step);
     tap_time(r, step);
+    enter(r->b, MODULE_SUFFIX, step, -1);
     pi0_suffix_actions(r, x, step);
     if (step == 0)
         pi0_tap(r, x, "suffix.embeddings");
@@ -76,6 +80,7 @@ int pi0_run_step(run *r, int step)
 
 void pi0_run_actions(run *r, float *actions)
 {
+    enter(r->b, MODULE_COMMON, -1, -1);
     pi0_tap(r, r->actions, "actions");
     r->b->ops->get(r->b, actions, r->actions);
 }

@@ -12,6 +12,7 @@ int pi0_run_vision(run *r, const run_inputs *in)
 {
     const int size = r->image_size;
     const dtype type = in->n_images ? in->image[0].type : DTYPE_U8;
+    enter(r->b, MODULE_COMMON, -1, -1);
     for (int i = 0; i < in->n_images; i++) {
         mat to = mat_rows(r->pixels, i * 3 * size, 3 * size);
         char *base = r->pixels.p;
@@ -43,11 +44,13 @@ static int run_state(run *r, const run_inputs *in)
     mat x = arena_mat(&r->b->scratch, 1, g->width, DTYPE_F32); // [1][W]
     bool stop = false;
 
+    enter(r->b, MODULE_STATE, -1, -1);
     r->b->ops->put(r->b, r->state, host);
     pi0_suffix_state(r, x);
     pi0_tap(r, x, "suffix.state");
     for (int i = 0; i < g->n_layers && !(stop = run_canceled(r)); i++) {
         const layer_place at = { "state", -1, i, r->n_prefix, i == g->n_layers - 1 };
+        enter(r->b, MODULE_STATE, -1, i);
         pi0_gemma_layer(r, g, at, x, pi0_norm_plain(&g->layer[i].attn_norm),
                         pi0_norm_plain(&g->layer[i].ffn_norm));
     }
@@ -61,6 +64,7 @@ int pi0_run_prefix(run *r, const run_inputs *in)
     const int n = in->n_images * r->image_tokens + in->n_tokens;
     const mat x = mat_rows(r->prefix, 0, n); // [P][D]
 
+    enter(r->b, MODULE_PREFIX, -1, -1);
     if (in->n_tokens) embed_prompt(r, in);
     r->n_prefix = n;
     pi0_tap_table(r, mat_rows(r->rope, 0, n), "prefix.rope");
@@ -68,6 +72,7 @@ int pi0_run_prefix(run *r, const run_inputs *in)
     for (int i = 0; i < g->n_layers; i++) {
         const layer_place at = { "prefix", -1, i, 0, i == g->n_layers - 1 };
         if (run_canceled(r)) return PI0_ECANCELED;
+        enter(r->b, MODULE_PREFIX, -1, i);
         pi0_gemma_layer(r, g, at, x, pi0_norm_plain(&g->layer[i].attn_norm),
                         pi0_norm_plain(&g->layer[i].ffn_norm));
     }

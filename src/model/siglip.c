@@ -91,14 +91,17 @@ int pi0_siglip_run(run *r, int n_images, dtype pixel_type)
     mat tokens = mat_rows(r->prefix, 0, rows);                 // [256 n][D]
     bool stop = false;
 
+    enter(b, MODULE_VISION, -1, -1);
     siglip_embed(r, x, n_images, pixel_type);
     tap_images(r, x, n_images, "embeddings", -1);
     for (int i = 0; i < r->net->sizes.v_layers && !(stop = run_canceled(r)); i++) {
+        enter(b, MODULE_VISION, -1, i);
         siglip_attention(r, &v->layer[i], x, n_images);
         tap_images(r, x, n_images, ".attention", i);
         siglip_mlp(r, &v->layer[i], x);
         tap_images(r, x, n_images, "", i);
     }
+    enter(b, MODULE_VISION, -1, -1);
     layernorm(b, h, x, v->post_scale, v->post_shift);
     linear(b, tokens, h, &v->projector, ACT_NONE);
     tap_images(r, tokens, n_images, "tokens", -1);

@@ -93,6 +93,7 @@ void pi0_timecond_run(run *r, float *host)
     const int steps = r->limits.num_steps, width = r->net->expert.width;
     const mat e = r->embedded; // [steps][W]
 
+    enter(r->b, MODULE_TIME, -1, -1);
     rope_table(host, r->n_positions, r->net->head_dim);
     put_f32(r, r->rope, host);
     for (int k = 0; k < steps; k++)

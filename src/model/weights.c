@@ -69,10 +69,10 @@ static void pack(loader *l, weight *w)
 #define NO_BIAS T_COUNT
 
 // n tensors with their outputs side by side, and their biases
-static weight stacked(loader *l, dtype type, int layer, int n, const enum tensor_id *id,
-                      const enum tensor_id *bias)
+static weight stacked(loader *l, const char *name, dtype type, int layer, int n,
+                      const enum tensor_id *id, const enum tensor_id *bias)
 {
-    weight w = { .n_parts = n, .type = type, .kind = WEIGHT_LINEAR };
+    weight w = { .name = name, .n_parts = n, .type = type, .kind = WEIGHT_LINEAR };
     for (int i = 0; i < n; i++) w.part[i] = view(l, id[i], layer);
     pack(l, &w);
     if (!bias) return w;
@@ -87,14 +87,15 @@ static weight stacked(loader *l, dtype type, int layer, int n, const enum tensor
     return w;
 }
 
-static weight single(loader *l, dtype type, int layer, enum tensor_id id, enum tensor_id bias)
+static weight single(loader *l, const char *name, dtype type, int layer, enum tensor_id id,
+                     enum tensor_id bias)
 {
-    return stacked(l, type, layer, 1, &id, bias == NO_BIAS ? NULL : &bias);
+    return stacked(l, name, type, layer, 1, &id, bias == NO_BIAS ? NULL : &bias);
 }
 
 static weight gate_and_up(loader *l, int layer, enum tensor_id gate, enum tensor_id up)
 {
-    weight w = { .n_parts = 2, .type = l->b->gemm_type, .kind = WEIGHT_GEGLU };
+    weight w = { .name = "gate_up", .n_parts = 2, .type = l->b->gemm_type, .kind = WEIGHT_GEGLU };
     w.part[0] = view(l, gate, layer);
     w.part[1] = view(l, up, layer);
     pack(l, &w);
@@ -108,22 +109,22 @@ static void load_siglip_layer(loader *l, siglip_layer *v, int i)
     static const enum tensor_id qkv_bias[] = { T_V_Q_B, T_V_K_B, T_V_V_B };
     v->norm1_scale = vector(l, T_V_NORM1_W, i);
     v->norm1_shift = vector(l, T_V_NORM1_B, i);
-    v->qkv = stacked(l, big, i, 3, qkv, qkv_bias);
-    v->out = single(l, big, i, T_V_O_W, T_V_O_B);
+    v->qkv = stacked(l, "qkv", big, i, 3, qkv, qkv_bias);
+    v->out = single(l, "out", big, i, T_V_O_W, T_V_O_B);
     v->norm2_scale = vector(l, T_V_NORM2_W, i);
     v->norm2_shift = vector(l, T_V_NORM2_B, i);
-    v->fc1 = single(l, big, i, T_V_FC1_W, T_V_FC1_B);
-    v->fc2 = single(l, big, i, T_V_FC2_W, T_V_FC2_B);
+    v->fc1 = single(l, "fc1", big, i, T_V_FC1_W, T_V_FC1_B);
+    v->fc2 = single(l, "fc2", big, i, T_V_FC2_W, T_V_FC2_B);
 }
 
 static void load_siglip(loader *l, siglip *v)
 {
-    v->patch_embedding = single(l, DTYPE_F32, 0, T_PATCH_W, T_PATCH_B);
+    v->patch_embedding = single(l, "patch_embedding", DTYPE_F32, 0, T_PATCH_W, T_PATCH_B);
     v->positions = place(l, view(l, T_POSITIONS, 0));
     for (int i = 0; i < l->z->v_layers; i++) load_siglip_layer(l, &v->layer[i], i);
     v->post_scale = vector(l, T_V_POST_W, 0);
     v->post_shift = vector(l, T_V_POST_B, 0);
-    v->projector = single(l, l->b->gemm_type, 0, T_PROJECTOR_W, T_PROJECTOR_B);
+    v->projector = single(l, "projector", l->b->gemm_type, 0, T_PROJECTOR_W, T_PROJECTOR_B);
 }
 
 static void load_language_layer(loader *l, gemma_layer *g, int i)
@@ -133,14 +134,14 @@ static void load_language_layer(loader *l, gemma_layer *g, int i)
     g->attn_norm.scale = vector(l, T_LM_NORM1, i);
     if (i == l->z->layers - 1) {
         // only the last keys and values are ever read
-        g->qkv = stacked(l, big, i, 2, qkv + 1, NULL);
+        g->qkv = stacked(l, "kv", big, i, 2, qkv + 1, NULL);
         return;
     }
-    g->qkv = stacked(l, big, i, 3, qkv, NULL);
-    g->o = single(l, big, i, T_LM_O, NO_BIAS);
+    g->qkv = stacked(l, "qkv", big, i, 3, qkv, NULL);
+    g->o = single(l, "o", big, i, T_LM_O, NO_BIAS);
     g->ffn_norm.scale = vector(l, T_LM_NORM2, i);
     g->gate_up = gate_and_up(l, i, T_LM_GATE, T_LM_UP);
-    g->down = single(l, big, i, T_LM_DOWN, NO_BIAS);
+    g->down = single(l, "down", big, i, T_LM_DOWN, NO_BIAS);
 }
 
 static gemma_norm expert_norm(loader *l, int layer, enum tensor_id plain, enum tensor_id dense,
@@ -148,7 +149,7 @@ static gemma_norm expert_norm(loader *l, int layer, enum tensor_id plain, enum t
 {
     gemma_norm norm = { 0 };
     if (l->z->pi05)
-        norm.dense = single(l, DTYPE_F32, layer, dense, bias);
+        norm.dense = single(l, "modulation", DTYPE_F32, layer, dense, bias);
     else
         norm.scale = vector(l, plain, layer);
     return norm;
@@ -159,17 +160,17 @@ static void load_expert_layer(loader *l, gemma_layer *g, int i)
     const dtype big = l->b->gemm_type;
     static const enum tensor_id qkv[] = { T_EX_Q, T_EX_K, T_EX_V };
     g->attn_norm = expert_norm(l, i, T_EX_NORM1, T_EX_NORM1_W, T_EX_NORM1_B);
-    g->qkv = stacked(l, big, i, 3, qkv, NULL);
-    g->o = single(l, big, i, T_EX_O, NO_BIAS);
+    g->qkv = stacked(l, "qkv", big, i, 3, qkv, NULL);
+    g->o = single(l, "o", big, i, T_EX_O, NO_BIAS);
     g->ffn_norm = expert_norm(l, i, T_EX_NORM2, T_EX_NORM2_W, T_EX_NORM2_B);
     g->gate_up = gate_and_up(l, i, T_EX_GATE, T_EX_UP);
-    g->down = single(l, big, i, T_EX_DOWN, NO_BIAS);
+    g->down = single(l, "down", big, i, T_EX_DOWN, NO_BIAS);
 }
 
 // columns [first, first + n) of action_time_mlp_in: it reads the action, then the time
-static weight action_time_half(loader *l, int first, int n, enum tensor_id bias)
+static weight action_time_half(loader *l, const char *name, int first, int n, enum tensor_id bias)
 {
-    weight w = { .n_parts = 1, .type = DTYPE_F32, .kind = WEIGHT_LINEAR };
+    weight w = { .name = name, .n_parts = 1, .type = DTYPE_F32, .kind = WEIGHT_LINEAR };
     tensor_view v = view(l, T_ACTION_TIME_IN_W, 0);
     if (v.data)
         v.data = (const char *)v.data + first * v.col_stride * (ptrdiff_t)dtype_size(v.type);
@@ -184,23 +185,23 @@ static weight action_time_half(loader *l, int first, int n, enum tensor_id bias)
 static void load_heads(loader *l, network *net)
 {
     const int width = l->z->size[SIZE_W];
-    net->action_in = single(l, DTYPE_F32, 0, T_ACTION_IN_W, T_ACTION_IN_B);
-    net->action_out = single(l, DTYPE_F32, 0, T_ACTION_OUT_W, T_ACTION_OUT_B);
+    net->action_in = single(l, "action_in", DTYPE_F32, 0, T_ACTION_IN_W, T_ACTION_IN_B);
+    net->action_out = single(l, "action_out", DTYPE_F32, 0, T_ACTION_OUT_W, T_ACTION_OUT_B);
     if (l->z->pi05) {
-        net->time_in = single(l, DTYPE_F32, 0, T_TIME_IN_W, T_TIME_IN_B);
-        net->time_out = single(l, DTYPE_F32, 0, T_TIME_OUT_W, T_TIME_OUT_B);
+        net->time_in = single(l, "time_in", DTYPE_F32, 0, T_TIME_IN_W, T_TIME_IN_B);
+        net->time_out = single(l, "time_out", DTYPE_F32, 0, T_TIME_OUT_W, T_TIME_OUT_B);
         return;
     }
-    net->state_in = single(l, DTYPE_F32, 0, T_STATE_W, T_STATE_B);
-    net->action_time_in = action_time_half(l, 0, width, NO_BIAS);
-    net->time_in = action_time_half(l, width, width, T_ACTION_TIME_IN_B);
-    net->time_out = single(l, DTYPE_F32, 0, T_ACTION_TIME_OUT_W, T_ACTION_TIME_OUT_B);
+    net->state_in = single(l, "state_in", DTYPE_F32, 0, T_STATE_W, T_STATE_B);
+    net->action_time_in = action_time_half(l, "action_time_in", 0, width, NO_BIAS);
+    net->time_in = action_time_half(l, "time_in", width, width, T_ACTION_TIME_IN_B);
+    net->time_out = single(l, "time_out", DTYPE_F32, 0, T_ACTION_TIME_OUT_W, T_ACTION_TIME_OUT_B);
 }
 
 static void load_table(loader *l, network *net)
 {
     weight *w = &net->token_table;
-    *w = (weight){ .n_parts = 1, .type = DTYPE_F32, .kind = WEIGHT_TABLE };
+    *w = (weight){ .name = "tokens", .n_parts = 1, .type = DTYPE_F32, .kind = WEIGHT_TABLE };
     w->part[0] = view(l, T_TOKENS, 0);
     pack(l, w);
 }

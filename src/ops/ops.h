@@ -25,6 +25,7 @@ enum weight_kind {
 /* A linear layer's matrix (or an embedding table). The parts are as they are stored in the
  * checkpoint, [out][in], and stay valid while the weight is used; packed is the backend's. */
 typedef struct weight {
+    const char *name; // what it is in its layer, as "qkv": for people
     tensor_view part[WEIGHT_PARTS];
     int n_parts;
     int out, in; // out: of all parts together
@@ -33,6 +34,38 @@ typedef struct weight {
     mat bias; // f32 [1][out], or MAT_NONE
     void *packed;
 } weight;
+
+/* The operations of the table below, by number: for who counts or times them. */
+enum op_kind {
+    OP_PUT,
+    OP_GET,
+    OP_PATCHES,
+    OP_EMBED,
+    OP_LINEAR,
+    OP_LINEAR_ADD,
+    OP_LAYERNORM,
+    OP_RMSNORM,
+    OP_ROPE,
+    OP_ATTENTION,
+    OP_AXPY,
+    OP_COUNT
+};
+
+/* Where in the model the next operations are: said by the model, read by who counts or times. */
+enum module {
+    MODULE_COMMON, // inputs and outputs
+    MODULE_VISION,
+    MODULE_PREFIX,
+    MODULE_STATE, // pi0's state token
+    MODULE_SUFFIX,
+    MODULE_EXPERT,
+    MODULE_TIME, // what depends on time alone: once a session
+    MODULE_COUNT
+};
+typedef struct op_place {
+    enum module module;
+    int step, layer; // -1: in none
+} op_place;
 
 struct ops {
     const char *name;
@@ -80,6 +113,10 @@ struct ops {
     // y += a * x; x may have fewer rows, which then repeat
     void (*axpy)(backend *b, mat y, float a, mat x);
 
+    // which kernel computes an operation: its name, or NULL where plain C does, and *why (static
+    // text). w: of products and lookups, else NULL. NULL: there are no kernels
+    const char *(*kernel)(const backend *b, enum op_kind op, const weight *w, const char **why);
+
     // for benchmarks: multiply-adds of the big products' instruction on all threads, for some ten
     // milliseconds or less; returns how many operations (2 each) they were. NULL: no such thing
     double (*peak)(backend *b);
@@ -92,8 +129,16 @@ struct backend {
     dtype gemm_type; // of the activations that the big products read: DTYPE_F32 or DTYPE_BF16
     void *work;      // the backend's own workspace, as large as *_work() asked for
     size_t work_bytes;
+    op_place place;
+    struct profiler *profile; // who times the operations (ops/profile.h), NULL: nobody
     const void *impl; // the backend's own (kernel table, counters); shared by sessions, const
 };
+
+// the operations that follow are in this step and layer (-1: none) of this module
+static inline void enter(backend *b, enum module module, int step, int layer)
+{
+    b->place = (op_place){ module, step, layer };
+}
 
 static inline void patches(backend *b, mat y, mat image, int patch)
 {

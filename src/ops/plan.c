@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan.c - count operations, multiply-adds, weight bytes, transfers and workspace. */
+/* plan.c - count operations, multiply-adds, bytes, transfers and workspace. */
 #include "ops/plan.h"
+#include "ops/describe.h"
 
 static planner *plan_of(backend *b)
 {
@@ -12,77 +13,120 @@ static void need_work(planner *p, size_t bytes)
     if (bytes > p->work_bytes) p->work_bytes = bytes;
 }
 
-static void count_linear(backend *b, int rows, const weight *w)
+static void add(pi0_cost *cost, const op_description *d)
+{
+    cost->calls++;
+    cost->flop += d->flop;
+    cost->weight_bytes += d->weight_bytes;
+    cost->bytes += d->bytes;
+}
+
+// the row of the list for operations of this kind, in this module, by this kernel
+static pi0_operation *row_for(planner *p, const op_description *d)
+{
+    // transfers belong to no module
+    const bool transfer = d->kind == OP_PUT || d->kind == OP_GET;
+    const char *module = pi0_module_name(transfer ? MODULE_COMMON : p->b.place.module), *why;
+    const char *op = pi0_op_name(d->kind), *kernel = pi0_op_kernel(p->target, d, &why);
+    int i = 0;
+    for (; i < p->n_list; i++)
+        if (p->list[i].module == module && p->list[i].op == op && p->list[i].kernel == kernel)
+            return &p->list[i];
+    if (i == p->list_room) {
+        p->list_full = true;
+        return NULL;
+    }
+    p->n_list++;
+    p->list[i] = (pi0_operation){ module, op, kernel, why, { 0 } };
+    return &p->list[i];
+}
+
+static void list(backend *b, op_description d)
 {
     planner *p = plan_of(b);
-    p->cost.calls++;
-    p->cost.flop += 2.0 * rows * w->out * w->in;
-    p->cost.weight_bytes += (double)w->out * w->in * (double)dtype_size(w->type);
-    need_work(p, p->target->ops->linear_work(p->target, w, rows));
+    pi0_operation *row = p->list ? row_for(p, &d) : NULL;
+    if (row) add(&row->cost, &d);
+}
+
+static void count(backend *b, op_description d)
+{
+    add(&plan_of(b)->cost, &d);
+    list(b, d);
 }
 
 static void plan_linear(backend *b, const mat *y, int n, mat x, const weight *w, enum act_fn act)
 {
-    (void)y, (void)n, (void)act;
-    count_linear(b, x.rows, w);
+    (void)act;
+    planner *p = plan_of(b);
+    count(b, pi0_describe_linear(y, n, x, w));
+    need_work(p, p->target->ops->linear_work(p->target, w, x.rows));
 }
 
 static void plan_linear_add(backend *b, mat x, mat y, const weight *w, mat gate)
 {
-    (void)x, (void)gate;
-    count_linear(b, y.rows, w);
+    (void)gate;
+    planner *p = plan_of(b);
+    count(b, pi0_describe_linear_add(x, y, w));
+    need_work(p, p->target->ops->linear_work(p->target, w, y.rows));
 }
 
 static void plan_attention(backend *b, mat y, mat q, mat k, mat v, int n_heads, float scale)
 {
-    (void)y, (void)v, (void)scale;
+    (void)scale;
     planner *p = plan_of(b);
-    p->cost.calls++;
-    p->cost.flop += 4.0 * q.rows * k.rows * q.cols;
+    count(b, pi0_describe_attention(y, q, k, v));
     need_work(p,
               p->target->ops->attention_work(p->target, n_heads, q.cols / n_heads, q.rows, k.rows));
 }
 
-static void plan_norm(backend *b, mat y, mat x, mat scale, mat shift)
+static void plan_layernorm(backend *b, mat y, mat x, mat scale, mat shift)
 {
-    (void)y, (void)x, (void)scale, (void)shift;
-    plan_of(b)->cost.calls++;
+    (void)shift;
+    count(b, pi0_describe_rows(OP_LAYERNORM, NULL, y, x, scale));
+}
+
+static void plan_rmsnorm(backend *b, mat y, mat x, mat scale, mat shift)
+{
+    (void)shift;
+    count(b, pi0_describe_rows(OP_RMSNORM, NULL, y, x, scale));
 }
 
 static void plan_rope(backend *b, mat y, mat x, mat table, int n_heads)
 {
-    (void)y, (void)x, (void)table, (void)n_heads;
-    plan_of(b)->cost.calls++;
+    (void)n_heads;
+    count(b, pi0_describe_rows(OP_ROPE, NULL, y, x, table));
 }
 
 static void plan_patches(backend *b, mat y, mat image, int patch)
 {
-    (void)y, (void)image, (void)patch;
-    plan_of(b)->cost.calls++;
+    (void)patch;
+    count(b, pi0_describe_rows(OP_PATCHES, NULL, y, image, MAT_NONE));
 }
 
 static void plan_embed(backend *b, mat y, mat tokens, const weight *table, float scale)
 {
-    (void)y, (void)tokens, (void)table, (void)scale;
-    plan_of(b)->cost.calls++;
+    (void)scale;
+    count(b, pi0_describe_rows(OP_EMBED, table, y, tokens, MAT_NONE));
 }
 
 static void plan_axpy(backend *b, mat y, float a, mat x)
 {
-    (void)y, (void)a, (void)x;
-    plan_of(b)->cost.calls++;
+    (void)a;
+    count(b, pi0_describe_rows(OP_AXPY, NULL, y, x, MAT_NONE));
 }
 
 static void plan_put(backend *b, mat to, tensor_view from)
 {
-    (void)to, (void)from;
+    (void)from;
     plan_of(b)->puts++;
+    list(b, pi0_describe_rows(OP_PUT, NULL, to, to, MAT_NONE));
 }
 
 static void plan_get(backend *b, void *to, mat from)
 {
-    (void)to, (void)from;
+    (void)to;
     plan_of(b)->gets++;
+    list(b, pi0_describe_rows(OP_GET, NULL, from, from, MAT_NONE));
 }
 
 static void plan_nothing(backend *b)
@@ -101,8 +145,8 @@ static const struct ops plan_ops = {
     .embed = plan_embed,
     .linear = plan_linear,
     .linear_add = plan_linear_add,
-    .layernorm = plan_norm,
-    .rmsnorm = plan_norm,
+    .layernorm = plan_layernorm,
+    .rmsnorm = plan_rmsnorm,
     .rope = plan_rope,
     .attention = plan_attention,
     .axpy = plan_axpy,

@@ -11,6 +11,9 @@ typedef struct planner {
     const backend *target; // for which is planned
     pi0_cost cost;         // so far; a stage is the difference of two
     int puts, gets;
+    pi0_operation *list; // [list_room] work by module, kind and kernel; NULL: not wanted
+    int n_list, list_room;
+    bool list_full;    // some found no room
     size_t work_bytes; // the largest workspace that any operation asked for
 } planner;
 

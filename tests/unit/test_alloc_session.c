@@ -136,6 +136,14 @@ static void none_in_a_second_inference(void **state)
             must(pi0_infer(s, &in, NULL, actions, COUNT(actions), &err), &err);
             assert_int_equal(n_calls, before);
             assert_true(before > 0);
+            // nor while a trace runs
+            static pi0_trace_event events[3000];
+            size_t lost;
+            must(pi0_session_trace_start(s, events, COUNT(events), &err), &err);
+            const long traced = n_calls;
+            must(pi0_infer(s, &in, NULL, actions, COUNT(actions), &err), &err);
+            assert_int_equal(n_calls, traced);
+            assert_true(pi0_session_trace_stop(s, &lost) > 100 && !lost);
             pi0_session_free(s);
             pi0_free(m);
             network_case_close(&c);

@@ -78,15 +78,6 @@ static int compare(infer_run *u, const pi0_observation *obs, pi0_error *err)
 
 /* ---- observations from files ---- */
 
-// the library does not know which file it was
-static void name_file(pi0_error *err, const char *path)
-{
-    char message[sizeof err->message];
-    if (!strncmp(err->message, path, strlen(path))) return;
-    snprintf(message, sizeof message, "%s", err->message);
-    pi0_fail(err, err->code, "%.300s: %.*s", path, 700, message);
-}
-
 static int run_file(infer_run *u, int chunk, pi0_error *err)
 {
     observation_file o;
@@ -101,7 +92,7 @@ static int run_file(infer_run *u, int chunk, pi0_error *err)
         u->ms[chunk] = u->main.timing.total_ms;
     }
     pi0_observation_file_free(&o);
-    if (status && status != PI0_ECANCELED) name_file(err, path);
+    if (status && status != PI0_ECANCELED) pi0_observation_name_error(err, path);
     return status;
 }
 

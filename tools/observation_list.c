@@ -4,6 +4,7 @@
 #include "observation_file.h"
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,4 +71,12 @@ void pi0_observation_list_free(observation_list *list)
     for (int i = 0; i < list->n; i++) free(list->path[i]);
     free(list->path);
     *list = (observation_list){ .n = 0 };
+}
+
+void pi0_observation_name_error(pi0_error *err, const char *path)
+{
+    char message[sizeof err->message];
+    if (!strncmp(err->message, path, strlen(path))) return;
+    snprintf(message, sizeof message, "%s", err->message);
+    pi0_fail(err, err->code, "%.300s: %.*s", path, 700, message);
 }

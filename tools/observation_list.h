@@ -16,4 +16,7 @@ typedef struct observation_list {
  * PI0_EINVAL (a folder without observations), PI0_ENOMEM. */
 int pi0_observation_list_make(observation_list *list, const option_list *asked, pi0_error *err);
 void pi0_observation_list_free(observation_list *list);
+
+// put the file's name before a message of the library, which does not know which one it was
+void pi0_observation_name_error(pi0_error *err, const char *path);
 #endif

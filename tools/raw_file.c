@@ -111,7 +111,7 @@ static int read_pixels(raw_file *raw, const place *p, const st_tensor *t, notice
 
     // [0,1] or [0,255] would run and mean something else
     const size_t n = count(t->n_dims, t->dims);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; w && i < n; i++)
         if (raw->pixels[i] < -1 || raw->pixels[i] > 1) {
             index_text(at, i, t->n_dims, t->dims);
             pi0_notice(w, "%s: pixels%s is %g; the network expects [-1,1]", p->path, at,
@@ -204,7 +204,7 @@ static int read_all(raw_file *raw, const char *path, notices *w, pi0_error *err)
     if (!status) status = read_tokens(raw, &(place){ path, known[2], err }, t[2]);
     if (!status && t[3]) status = read_state(raw, &(place){ path, known[3], err }, t[3]);
     if (!status && t[4]) status = read_noise(raw, &(place){ path, known[4], err }, t[4]);
-    if (!status) warn_unknown(raw, path, w);
+    if (!status && w) warn_unknown(raw, path, w);
     return status;
 }
 

@@ -28,7 +28,7 @@ typedef struct raw_file {
     int noise_rows, noise_cols;
 } raw_file;
 
-/* Read it all. Keys that are not known become a warning each.
+/* Read it all. Keys that are not known become a warning each; w NULL: they are passed over.
  * PI0_EIO, PI0_EFORMAT (names key, expected, found; NaN and infinity with their index),
  * PI0_ENOMEM. */
 int pi0_raw_read(raw_file *raw, const char *path, notices *w, pi0_error *err);

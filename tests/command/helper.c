@@ -11,6 +11,8 @@
  *     slice I IN.npy OUT.npy            element I of the first axis, f64
  *     interrupt MS COMMAND...           Ctrl-C after so long; the exit status is the command's
  *     json PATH                         a value of the one JSON object on stdin: a.b.0
+ *     rows                              pi0 verify --json on stdin as "module mode [r,c] pass";
+ * each row has all its numbers, and passes as its bound says
  */
 #include "data/npy.h"
 #include "data/safetensors.h"
@@ -311,6 +313,35 @@ static void look(const char *path)
     json_decref(root);
 }
 
+static double number_of(json_t *row, const char *key)
+{
+    json_t *n = json_object_get(row, key);
+    if (!n || (!json_is_number(n) && !json_is_null(n))) die(key);
+    return json_is_null(n) ? NAN : json_number_value(n);
+}
+
+static void print_rows(void)
+{
+    static const char *const keys[] = { "pcc", "max_error", "rms_error", "rel_l2", "bound" };
+    json_error_t error;
+    size_t i;
+    json_t *root = json_loadf(stdin, JSON_REJECT_DUPLICATES, &error), *row;
+    if (!root || !json_is_array(root)) die(root ? "not a list" : error.text);
+    json_array_foreach(root, i, row)
+    {
+        const char *module, *mode;
+        int rows, cols, pass;
+        if (json_unpack(row, "{s:s, s:s, s:[ii], s:b}", "module", &module, "mode", &mode, "shape",
+                        &rows, &cols, "pass", &pass) ||
+            json_object_size(row) != 9)
+            die("a row with other keys");
+        for (size_t k = 0; k < 5; k++) number_of(row, keys[k]);
+        if (pass && !(number_of(row, "rel_l2") <= number_of(row, "bound"))) die(module);
+        printf("%s %s [%d,%d] %s\n", module, mode, rows, cols, pass ? "pass" : "fail");
+    }
+    json_decref(root);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -334,6 +365,8 @@ int main(int argc, char **argv)
         slice(atoi(argv[2]), argv[3], argv[4]);
     else if (!strcmp(what, "json") && argc == 3)
         look(argv[2]);
+    else if (!strcmp(what, "rows"))
+        print_rows();
     else
         die("usage: see helper.c");
     return 0;

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_job.c - from arguments to rows: two models, observations one after the other. */
+#include "verify_job.h"
+#include "observation_file.h"
+#include "tokenizer_search.h"
+#include "verify_inputs.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_VIEWS 2
+#define DEFAULT_HORIZON 50 // openpi's, where no config says it
+#define MORE_TOKENS 16     // room behind any prompt, so that a longer one can come before it
+#define TIMED_RUNS 20      // chunks timed for a report, at most
+#define TIMED_SECONDS 15.0
+
+/* ---- loading ---- */
+
+// a made-up observation of a robot needs a sentence, the network alone does not
+static bool wants_words(const verify_args *a)
+{
+    tokenizer_search s;
+    if (a->against) return false;
+    if (a->observations.n || a->run.config) return true;
+    pi0_tokenizer_search(&s, a->run.model);
+    return a->run.tokenizer || s.found[0];
+}
+
+static int find_policy(verify_job *j, bool words, pi0_error *err)
+{
+    const verify_args *a = j->a;
+    const bool lerobot = !strcmp(j->fast.info.layout, "lerobot");
+    if (a->against || (!a->observations.n && !a->run.config && !lerobot)) return PI0_OK;
+    if (!lerobot && !a->run.config)
+        return pi0_fail(err, PI0_EINVAL,
+                        "%s: an openpi checkpoint does not say for which robot it was trained: "
+                        "give --config NAME (pi0 configs lists them) or --config FILE.json",
+                        a->run.model);
+    if (!words) {
+        pi0_notice(&j->w, "no tokenizer was found: the synthetic observations are tokens, and "
+                          "there are no actions in the robot's units; give --tokenizer FILE");
+        return PI0_OK;
+    }
+    const int status = pi0_model_policy(j->fast.model, &j->policy, err);
+    j->has_policy = !status;
+    return status;
+}
+
+static int start_session(verify_job *j, runner *r, pi0_error *err)
+{
+    const int longest = j->has_policy && j->policy.max_tokens > r->info.max_tokens
+                            ? j->policy.max_tokens
+                            : r->info.max_tokens;
+    const int horizon = j->other          ? pi0_other_horizon(j->other)
+                        : r->info.horizon ? 0
+                        : j->has_policy   ? j->policy.horizon
+                                          : DEFAULT_HORIZON;
+    r->opt.max_tokens = longest + MORE_TOKENS;
+    r->opt.max_images = j->a->views > r->info.n_cameras ? j->a->views : 0;
+    return pi0_runner_session(r, horizon, err);
+}
+
+static int load(verify_job *j, pi0_error *err)
+{
+    const verify_args *a = j->a;
+    run_options options = a->run;
+    options.words = wants_words(a);
+    int status = pi0_runner_load(&j->fast, &options, NULL, &j->w, err);
+    if (!status && !strcmp(j->fast.info.backend, "reference"))
+        status = pi0_fail(err, PI0_EDEVICE, "no accelerated backend runs on this machine");
+    if (!status && a->against) status = pi0_other_open(&j->other, a->against, j->fast.model, err);
+    if (!status) status = find_policy(j, options.words, err);
+    if (!status) status = start_session(j, &j->fast, err);
+
+    // precision and instruction set are the accelerated flow's
+    options.precision = "auto";
+    options.cpu_mask = NULL;
+    if (!status) status = pi0_runner_load(&j->slow, &options, "reference", &j->w, err);
+    return status ? status : start_session(j, &j->slow, err);
+}
+
+/* ---- running ---- */
+
+static void show(void *user, double part)
+{
+    pi0_progress_set(user, part);
+}
+
+static int run_one(verify_job *j, const verify_inputs *in, int k, int n, pi0_error *err)
+{
+    char what[64];
+    snprintf(what, sizeof what, n > 1 ? "observation %d of %d, both flows" : "both flows", k + 1,
+             n);
+    progress *line = pi0_progress_start(what);
+    j->v.progress = show;
+    j->v.user = line;
+    const int status = pi0_verify_run(&j->v, j->slow.session, j->fast.session, in, err);
+    pi0_progress_stop(line);
+    j->v.progress = NULL;
+    return status;
+}
+
+// what it costs without taps; a report shows the spread
+static int time_chunks(verify_job *j, const verify_inputs *in, pi0_error *err)
+{
+    const pi0_session_info *made = &j->fast.made;
+    const size_t n = (size_t)made->horizon * (size_t)made->action_dim;
+    const int most = j->a->report ? TIMED_RUNS : 2;
+    float *actions = malloc(n * sizeof *actions);
+    double *robot = malloc((size_t)made->horizon *
+                           (j->has_policy ? (size_t)j->policy.n_actions : 1) * sizeof *robot);
+    int status = PI0_OK;
+    j->ms = malloc((size_t)most * sizeof *j->ms);
+    if (!actions || !robot || !j->ms) status = pi0_fail(err, PI0_ENOMEM, "no memory for times");
+    const double start = pi0_seconds();
+    while (!status && j->n_ms < most && (!j->n_ms || pi0_seconds() - start < TIMED_SECONDS)) {
+        status = pi0_verify_infer(&j->v, j->fast.session, in, actions, robot, err);
+        pi0_session_timing(j->fast.session, &j->fast.timing);
+        if (!status) j->ms[j->n_ms++] = j->fast.timing.total_ms;
+    }
+    free(actions);
+    free(robot);
+    // a chunk that is not finite is a row that failed
+    return status == PI0_ENUMERIC ? PI0_OK : status;
+}
+
+static int run_inputs(verify_job *j, const verify_inputs *in, int k, int n, pi0_error *err)
+{
+    const int status = run_one(j, in, k, n, err);
+    const bool whole = pi0_verify_wants(&j->v, PART_ACTIONS);
+    return status || k || !whole ? status : time_chunks(j, in, err);
+}
+
+static int run_file(verify_job *j, int k, pi0_error *err)
+{
+    observation_file o;
+    const char *path = j->files.path[k];
+    int status = pi0_observation_file_read(&o, path, &j->policy, err);
+    if (status) return status;
+    pi0_observation_file_warn(&o, path, &j->w);
+    status = run_inputs(j, &(verify_inputs){ .obs = &o.in }, k, j->files.n, err);
+    pi0_observation_file_free(&o);
+    if (status && status != PI0_ECANCELED) pi0_observation_name_error(err, path);
+    return status;
+}
+
+static int run_synthetic(verify_job *j, int k, pi0_error *err)
+{
+    synthetic x;
+    const verify_args *a = j->a;
+    const int views = a->views ? a->views : DEFAULT_VIEWS;
+    const pi0_policy_info *policy = j->has_policy ? &j->policy : NULL;
+    int status = pi0_synthetic_make(&x, &j->fast.info, policy, views, k, err);
+    if (status) return status;
+    const verify_inputs in = { .obs = policy ? &x.obs : NULL, .in = &x.in };
+    status = run_inputs(j, &in, k, a->synthetic, err);
+    pi0_synthetic_free(&x);
+    return status;
+}
+
+static int run_all(verify_job *j, pi0_error *err)
+{
+    const verify_args *a = j->a;
+    int status = PI0_OK;
+    if (a->against) {
+        snprintf(j->what, sizeof j->what, "inputs and tensors of %.150s", a->against);
+        return run_inputs(j, pi0_other_inputs(j->other), 0, 1, err);
+    }
+    const int n = j->files.n ? j->files.n : a->synthetic;
+    snprintf(j->what, sizeof j->what, "%d %sobservation%s", n, j->files.n ? "" : "synthetic ",
+             n == 1 ? "" : "s");
+    for (int k = 0; k < n && !status; k++)
+        status = j->files.n ? run_file(j, k, err) : run_synthetic(j, k, err);
+    return status;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+int pi0_verify_job_run(verify_job *j, const verify_args *a, pi0_error *err)
+{
+    *j = (verify_job){ .a = a };
+    int status =
+        a->observations.n ? pi0_observation_list_make(&j->files, &a->observations, err) : PI0_OK;
+    if (!status) status = load(j, err);
+    if (!status)
+        status = pi0_verify_init(&j->v, j->fast.model, j->has_policy ? &j->policy : NULL,
+                                 a->modules, err);
+    if (status) return status;
+    j->v.seed = a->run.seed.value;
+    j->v.other = j->other;
+    status = run_all(j, err);
+    if (j->n_ms) qsort(j->ms, (size_t)j->n_ms, sizeof *j->ms, by_value);
+    return status;
+}
+
+void pi0_verify_job_free(verify_job *j)
+{
+    pi0_verify_free(&j->v);
+    pi0_other_free(j->other);
+    pi0_runner_free(&j->slow);
+    pi0_runner_free(&j->fast);
+    pi0_observation_list_free(&j->files);
+    pi0_notices_free(&j->w);
+    free(j->ms);
+}

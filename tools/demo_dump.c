@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* demo_dump.c - the file of pi0 demo --dump-scenes: all that another program needs to run the same
+ * episodes, and the first plan of each to compare with. Tensors of n episodes:
+ *   colours I64 [n,3]  of block 0, 1, 2: 0 red, 1 green, 2 blue
+ *   blocks F64 [n,3,2], bowl F64 [n,2], hand F64 [n,2]  where they are at the start
+ *   goal I64 [n]  block that the sentence names; success I64 [n]
+ *   kicks F64 [n,steps,2]  added to x and y of each command
+ *   state F64 [n,3], image U8 [n,224,224,3]  the first observation
+ *   noise F32 [n,plans,horizon,32], plan F64 [n,horizon,3]  the first plan's commands
+ * and in __metadata__ task, and prompts: a line for each episode. */
+#include "demo.h"
+#include "fail.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct dump {
+    const demo_run *d;
+    FILE *file;
+    float *noise;
+    double *kicks;
+    uint8_t *picture;
+} dump;
+
+// one episode's part of a tensor
+typedef void (*write_fn)(const dump *u, const demo_episode *e);
+
+static void put(const dump *u, const void *data, size_t size)
+{
+    fwrite(data, 1, size, u->file);
+}
+
+static void put_int(const dump *u, int64_t value)
+{
+    put(u, &value, sizeof value);
+}
+
+static void put_point(const dump *u, sim_point p)
+{
+    put(u, &p.x, sizeof p.x);
+    put(u, &p.y, sizeof p.y);
+}
+
+static void put_colours(const dump *u, const demo_episode *e)
+{
+    for (int i = 0; i < SIM_BLOCKS; i++) put_int(u, e->scenes[0].colour[i]);
+}
+
+static void put_blocks(const dump *u, const demo_episode *e)
+{
+    for (int i = 0; i < SIM_BLOCKS; i++) put_point(u, e->scenes[0].block[i]);
+}
+
+static void put_bowl(const dump *u, const demo_episode *e)
+{
+    put_point(u, e->scenes[0].bowl);
+}
+
+static void put_hand(const dump *u, const demo_episode *e)
+{
+    put_point(u, e->scenes[0].hand);
+}
+
+static void put_goal(const dump *u, const demo_episode *e)
+{
+    put_int(u, sim_block_of(&e->scenes[0], e->goal));
+}
+
+static void put_success(const dump *u, const demo_episode *e)
+{
+    put_int(u, e->success);
+}
+
+static void put_kicks(const dump *u, const demo_episode *e)
+{
+    pi0_demo_kicks(u->kicks, u->d->a, e->index);
+    put(u, u->kicks, 2 * (size_t)e->n_steps * sizeof *u->kicks);
+}
+
+static void put_state(const dump *u, const demo_episode *e)
+{
+    double state[SIM_COMMAND];
+    sim_state(&e->scenes[0], state);
+    put(u, state, sizeof state);
+}
+
+static void put_noise(const dump *u, const demo_episode *e)
+{
+    const demo_policy *p = &u->d->policy;
+    for (int k = 0; k < e->n_plans; k++) {
+        pi0_demo_noise(u->noise, p, u->d->a->run.seed.value, e->index, k);
+        put(u, u->noise, (size_t)p->horizon * (size_t)p->noise_columns * sizeof *u->noise);
+    }
+}
+
+static void put_plan(const dump *u, const demo_episode *e)
+{
+    const size_t n = (size_t)u->d->policy.horizon * SIM_COMMAND;
+    put(u, e->plans[0].commands, n * sizeof *e->plans[0].commands);
+}
+
+static void put_image(const dump *u, const demo_episode *e)
+{
+    sim_render(&e->scenes[0], u->picture);
+    put(u, u->picture, (size_t)SIM_SIZE * SIM_SIZE * 3);
+}
+
+typedef struct entry {
+    const char *name, *type;
+    int size, dims[3]; // bytes of an element; behind the number of episodes, 0: none
+    write_fn write;
+} entry;
+
+// header entry of a tensor that begins at *at, which moves behind it
+static json_t *describe(const entry *x, int n, json_int_t *at)
+{
+    json_t *shape = json_pack("[i]", n);
+    json_int_t bytes = (json_int_t)n * x->size;
+    for (int k = 0; k < 3 && x->dims[k]; k++) {
+        json_array_append_new(shape, json_integer(x->dims[k]));
+        bytes *= x->dims[k];
+    }
+    json_t *o = json_pack("{s:s, s:o, s:[I, I]}", "dtype", x->type, "shape", shape, "data_offsets",
+                          *at, *at + bytes);
+    *at += bytes;
+    return o;
+}
+
+// the sentences, a line each
+static json_t *prompts(const demo_run *d)
+{
+    char *text = malloc((size_t)d->n * (DEMO_SENTENCE + 1) + 1);
+    if (!text) return NULL;
+    size_t at = 0;
+    for (int i = 0; i < d->n; i++) at += (size_t)sprintf(text + at, "%s\n", d->episodes[i].prompt);
+    text[at] = 0;
+    json_t *o = json_string(text);
+    free(text);
+    return o;
+}
+
+static int write_header(const dump *u, const entry *entries, int n, pi0_error *err)
+{
+    json_int_t at = 0;
+    json_t *root = json_pack("{s:{s:s, s:o}}", "__metadata__", "task", u->d->a->task_name,
+                             "prompts", prompts(u->d));
+    if (!root) return pi0_fail(err, PI0_ENOMEM, "no memory for a header");
+    for (int i = 0; i < n; i++)
+        json_object_set_new(root, entries[i].name, describe(&entries[i], u->d->n, &at));
+    char *text = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    if (!text) return pi0_fail(err, PI0_ENOMEM, "no memory for a header");
+
+    // its length in 8 bytes, then the text, with blanks up to a multiple of 8
+    const uint64_t length = strlen(text), padded = (length + 7) / 8 * 8;
+    put(u, &padded, sizeof padded);
+    put(u, text, length);
+    put(u, "       ", padded - length);
+    free(text);
+    return PI0_OK;
+}
+
+static int write_all(const dump *u, pi0_error *err)
+{
+    const demo_policy *p = &u->d->policy;
+    const int steps = pi0_demo_step_count(u->d->a), plans = pi0_demo_plan_count(u->d->a);
+    // the widest types first: each tensor is aligned
+    const entry entries[] = {
+        { "colours", "I64", 8, { SIM_BLOCKS }, put_colours },
+        { "blocks", "F64", 8, { SIM_BLOCKS, 2 }, put_blocks },
+        { "bowl", "F64", 8, { 2 }, put_bowl },
+        { "hand", "F64", 8, { 2 }, put_hand },
+        { "goal", "I64", 8, { 0 }, put_goal },
+        { "success", "I64", 8, { 0 }, put_success },
+        { "kicks", "F64", 8, { steps, 2 }, put_kicks },
+        { "state", "F64", 8, { SIM_COMMAND }, put_state },
+        { "plan", "F64", 8, { p->horizon, SIM_COMMAND }, put_plan },
+        { "noise", "F32", 4, { plans, p->horizon, p->noise_columns }, put_noise },
+        { "image", "U8", 1, { SIM_SIZE, SIM_SIZE, 3 }, put_image },
+    };
+    const int n = (int)(sizeof entries / sizeof *entries);
+    const int status = write_header(u, entries, n, err);
+    for (int i = 0; i < n && !status; i++)
+        for (int k = 0; k < u->d->n; k++) entries[i].write(u, &u->d->episodes[k]);
+    return status;
+}
+
+int pi0_demo_write_dump(const demo_run *d, const char *path, pi0_error *err)
+{
+    const demo_policy *p = &d->policy;
+    dump u = { d, NULL, NULL, NULL, NULL };
+    int status = PI0_OK;
+    u.noise = malloc((size_t)p->horizon * (size_t)p->noise_columns * sizeof *u.noise);
+    u.kicks = malloc(2 * (size_t)pi0_demo_step_count(d->a) * sizeof *u.kicks);
+    u.picture = malloc((size_t)SIM_SIZE * SIM_SIZE * 3);
+    if (!u.noise || !u.kicks || !u.picture)
+        status = pi0_fail(err, PI0_ENOMEM, "%s: no memory", path);
+    char part[4096];
+    if (!status) status = pi0_demo_file_open(&u.file, part, path, err);
+    if (!status) {
+        status = write_all(&u, err);
+        status = pi0_demo_file_close(u.file, part, path, status, err);
+    }
+    free(u.noise);
+    free(u.kicks);
+    free(u.picture);
+    return status;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pages.h - the web pages of tools/web, put into the command by cmake/embed.cmake: one file each,
+ * style sheet and scripts inside. A 0 stands behind the last byte. */
+#ifndef PI0_TOOLS_PAGES_H
+#define PI0_TOOLS_PAGES_H
+#include <stddef.h>
+
+extern const unsigned char pi0_page_replay[];
+extern const size_t pi0_page_replay_size;
+#endif

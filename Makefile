@@ -23,7 +23,8 @@ build: setup ## the library and the command, in build/release
 demo: build ## pictures and a sentence in, actions and a plot of them out
 	@sh scripts/demo.sh
 
-test: setup ## everything: gcc, clang, sanitizers, checks of the tree
+test: ## everything: gcc, clang, sanitizers, checks of the tree
+	@sh scripts/setup.sh tests
 	@sh scripts/test.sh
 
 bench: build ## a checkpoint of the true size (6.5 GB, once), timed

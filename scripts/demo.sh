@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # demo.sh [PI0 [OUT]] - a picture and a sentence through the small policy that ships here: what it
-# is, the actions that it plans, a drawing of them; and how the backends compare. OUT: a folder.
+# is, the actions that it plans, a drawing of them; how the backends compare; then the same policy
+# at work, over and over: how often it succeeds, and a page to watch it. OUT: a folder.
 set -e
 cd "$(dirname "$0")/.."
 pi0=${1:-build/release/pi0}
@@ -37,5 +38,13 @@ if "$pi0" inspect demo/place --json | grep -q '"backend":"cpu"'; then
         --prompt "$sentence" --compare reference --out "$out/demo.npy"
 fi
 echo
-echo "Two more pictures, and what the hand's state is in them: demo/images/scenes.txt"
-echo "The plan as a drawing: $out/demo.svg"
+echo "== the same policy at work: it looks, plans, does the first half of its plan, looks again =="
+"$pi0" demo --model demo/place --out "$out/replay.html"
+
+cat <<TEXT
+
+The plan as a drawing:        $out/demo.svg
+Watch it, episode by episode: $out/replay.html (open it in a browser)
+Tell it what to do yourself:  $pi0 demo --serve 8080
+Two more pictures, and the hand's state in them: demo/images/scenes.txt
+TEXT

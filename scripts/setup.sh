@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh - finds which of the needed tools and libraries are missing and, on Debian and Ubuntu,
-# installs them through apt-get (as root, or with a sudo that asks for no password). Otherwise it
-# prints the one command to run and stops. Nothing missing: it says nothing.
+# setup.sh [tests] - finds which of the needed tools and libraries are missing and, on Debian and
+# Ubuntu, installs them through apt-get (as root, or with a sudo that asks for no password).
+# Otherwise it prints the one command to run and stops. Nothing missing: it says nothing. With
+# "tests": also the browser in which the tests open the pages of pi0 demo.
+tests=${1:-}
 
 have() { command -v "$1" >/dev/null 2>&1; }
 have_library() { have pkg-config && pkg-config --exists "$1"; }
@@ -44,11 +46,24 @@ missing() {
     have_library msgpack-c || have_library msgpack || msgpack_package
     # emulated processors for the tests
     [ "$(uname -m)" != x86_64 ] || have qemu-x86_64 || echo qemu-user
+    [ "$tests" != tests ] || missing_for_tests
     if ! have clang; then
         echo clang
     elif ! have_clang_runtime; then
         echo "libclang-rt-$(clang -dumpversion | sed 's/\..*//')-dev"
     fi
+}
+
+# a browser and what drives it, where they are packages: Ubuntu's is not (the test says it is missing)
+has_package() { have apt-cache && apt-cache show "$1" >/dev/null 2>&1; }
+missing_for_tests() {
+    for package in chromium chromium-driver python3-selenium; do
+        case $package in
+        chromium) have chromium ;;
+        chromium-driver) have chromedriver ;;
+        python3-selenium) python3 -c 'import selenium' || /usr/bin/python3 -c 'import selenium' ;;
+        esac >/dev/null 2>&1 || ! has_package chromium-driver || echo "$package"
+    done
 }
 
 # apt-get by whoever may run it: root, or sudo without a password

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_demo.c - pi0 demo: a small policy at work on a simulated table. */
 #include "commands.h"
-#include "demo.h"
+#include "demo_live.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -55,6 +55,17 @@ static const option result_options[] = {
       0, 0, NULL },
 };
 
+static const option live_options[] = {
+    { "serve", "PORT", OPTION_INT, FIELD(port),
+      "instead: a page on which one tells it what to do, watches, and drags\n"
+      "blocks and bowl while it moves. 0: any free port; it is printed",
+      0, 65535, NULL },
+    { "host", "ADDRESS", OPTION_TEXT, FIELD(host),
+      "where --serve listens: 0.0.0.0 for a telephone in the same network.\n"
+      "Default: 127.0.0.1, this machine alone",
+      0, 0, NULL },
+};
+
 // an interrupt must not leave half of a file behind
 static int write_files(const demo_run *d, pi0_error *err)
 {
@@ -88,12 +99,13 @@ static int run(const command *self, int argc, char **argv)
     };
     const option_group groups[] = { OPTION_GROUP("What happens", scene_options, &a),
                                     OPTION_GROUP("Results", result_options, &a),
+                                    OPTION_GROUP("Live in a browser", live_options, &a),
                                     pi0_run_options_group(&a.run) };
     arguments rest;
-    const enum options_result r = pi0_options_parse(self, groups, 3, 0, &rest, argc, argv);
+    const enum options_result r = pi0_options_parse(self, groups, 4, 0, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
     int status = pi0_demo_args_finish(self, &a);
-    if (!status) status = demo(&a);
+    if (!status) status = a.port >= 0 ? pi0_demo_live(&a) : demo(&a);
     free(a.model);
     return status;
 }
@@ -107,10 +119,12 @@ const command pi0_command_demo = {
     "The table is simulated: a two-link arm seen from above, three coloured blocks, a bowl.\n"
     "Without --model the policy of the task that comes with pi0 runs; another one needs the same\n"
     "camera, state and commands. An episode succeeds when at its end the block that the sentence\n"
-    "names is in the bowl (reach: the hand is at it).\n"
-    "Scenes and noise come from --seed: the same on every machine, with any backend and precision.\n"
+    "names is in the bowl (reach: the hand is at it); \"reached\" counts those in which it was so at\n"
+    "some time.\n"
+    "Scenes and noise come from --seed: the same on every machine and with every backend.\n"
     "Plan k of episode i starts from stream 65536 i + k of pi0_noise().",
     "pi0 demo --out replay.html\n"
+    "pi0 demo --serve 8080\n"
     "pi0 demo --task reach --episodes 500 --json\n"
     "pi0 demo --prompt \"put the blue block in the bowl\"\n"
     "pi0 demo --prompt \"put the {other} block in the bowl\" --noise-std 0.02 --disturb\n"

@@ -99,6 +99,7 @@ typedef struct demo_run {
     int n;
     demo_score all, by_colour[SIM_BLOCKS];
     double low, high;                     // 95 % interval of the rate
+    int reached;                          // episodes in which the goal was reached at some time
     int other;                            // episodes that ended with another block done
     double steps_mean, expert_steps_mean; // of those that succeeded; -1: none
     int n_plans;

@@ -43,6 +43,9 @@ void pi0_demo_print(const demo_run *d)
     print_rate("success", &d->all);
     for (int c = 0; c < SIM_BLOCKS; c++)
         print_rate(sim_colour_name((sim_colour)c), &d->by_colour[c]);
+    if (d->reached > d->all.success)
+        printf("  in %d the goal was reached at some time, and in %d still so at the end\n",
+               d->reached, d->all.success);
     if (d->other) printf("  in %d of them another block was done\n", d->other);
     if (d->steps_mean >= 0)
         printf("  steps to success: %.1f on average; the expert that it learned from: %.1f\n",
@@ -63,16 +66,16 @@ int pi0_demo_print_json(const demo_run *d, pi0_error *err)
         json_object_set_new(colours, sim_colour_name((sim_colour)c), rate_json(&d->by_colour[c]));
     for (int i = 0; i < d->w.n; i++) json_array_append_new(warnings, json_string(d->w.text[i]));
     json_t *o = json_pack(
-        "{s:i, s:i, s:f, s:[f,f], s:o, s:i, s:o, s:o, s:f, s:f, s:s, s:s, s:s, s:i, s:s, s:I, s:i, "
+        "{s:i, s:i, s:f, s:[f,f], s:o, s:i, s:i, s:o, s:o, s:f, s:f, s:s, s:s, s:s, s:i, s:s, s:I, s:i, "
         "s:f, s:b, s:o}",
         "episodes", d->n, "success", d->all.success, "rate", (double)d->all.success / d->n,
-        "interval", d->low, d->high, "by_colour", colours, "other_done", d->other, "steps_mean",
-        d->steps_mean < 0 ? json_null() : json_real(d->steps_mean), "expert_steps_mean",
-        d->steps_mean < 0 ? json_null() : json_real(d->expert_steps_mean), "infer_ms_p50",
-        d->ms_p50, "infer_ms_p99", d->ms_p99, "backend", d->r.info.backend, "isa", d->r.info.isa,
-        "precision", d->r.info.precision, "threads", d->r.made.n_threads, "task", a->task_name,
-        "seed", (json_int_t)a->run.seed.value, "execute", a->execute, "noise_std", a->noise_std,
-        "disturb", a->disturb, "warnings", warnings);
+        "interval", d->low, d->high, "by_colour", colours, "reached", d->reached, "other_done",
+        d->other, "steps_mean", d->steps_mean < 0 ? json_null() : json_real(d->steps_mean),
+        "expert_steps_mean", d->steps_mean < 0 ? json_null() : json_real(d->expert_steps_mean),
+        "infer_ms_p50", d->ms_p50, "infer_ms_p99", d->ms_p99, "backend", d->r.info.backend, "isa",
+        d->r.info.isa, "precision", d->r.info.precision, "threads", d->r.made.n_threads, "task",
+        a->task_name, "seed", (json_int_t)a->run.seed.value, "execute", a->execute, "noise_std",
+        a->noise_std, "disturb", a->disturb, "warnings", warnings);
     if (!o) return pi0_fail(err, PI0_ENOMEM, "no memory for the result");
     // a sentence that is no UTF-8 was refused by the policy
     json_object_set_new(o, "prompt", a->prompt ? json_string(a->prompt) : json_null());

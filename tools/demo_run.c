@@ -50,6 +50,7 @@ static int count(demo_run *d, pi0_error *err)
         d->all.episodes++;
         colour->episodes++;
         d->other += e->other;
+        d->reached += e->first >= 0;
         if (!e->success) continue;
         d->all.success++;
         colour->success++;

@@ -15,7 +15,7 @@ expect "help" 0 "Usage: pi0 COMMAND" "$pi0" --help
 expect "no command" 2 "Usage: pi0 COMMAND" "$pi0"
 expect "unknown command names the nearest" 2 "did you mean pi0 inspect?" "$pi0" inspct
 expect "unknown option of pi0" 2 "unknown option --verison" "$pi0" --verison
-for sub in infer inspect configs synth; do
+for sub in infer inspect configs demo synth; do
     expect "help of $sub" 0 "Usage: pi0 $sub" "$pi0" $sub --help
     for part in "^  --[a-z]" "^Examples:" "^  pi0 $sub" "^Exit status:"; do
         check "help of $sub has $part" grep -e "$part" "$work/out"

@@ -119,7 +119,7 @@ const command pi0_command_demo = {
     "The table is simulated: a two-link arm seen from above, three coloured blocks, a bowl.\n"
     "Without --model the policy of the task that comes with pi0 runs; another one needs the same\n"
     "camera, state and commands. An episode succeeds when at its end the block that the sentence\n"
-    "names is in the bowl (reach: the hand is at it); \"reached\" counts those in which it was so at\n"
+    "names is in the bowl (reach: the hand is at it); it counts as reached when that was so at\n"
     "some time.\n"
     "Scenes and noise come from --seed: the same on every machine and with every backend.\n"
     "Plan k of episode i starts from stream 65536 i + k of pi0_noise().",

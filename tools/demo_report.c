@@ -66,8 +66,8 @@ int pi0_demo_print_json(const demo_run *d, pi0_error *err)
         json_object_set_new(colours, sim_colour_name((sim_colour)c), rate_json(&d->by_colour[c]));
     for (int i = 0; i < d->w.n; i++) json_array_append_new(warnings, json_string(d->w.text[i]));
     json_t *o = json_pack(
-        "{s:i, s:i, s:f, s:[f,f], s:o, s:i, s:i, s:o, s:o, s:f, s:f, s:s, s:s, s:s, s:i, s:s, s:I, s:i, "
-        "s:f, s:b, s:o}",
+        "{s:i, s:i, s:f, s:[f,f], s:o, s:i, s:i, s:o, s:o, s:f, s:f, s:s, s:s, s:s, s:i, s:s, "
+        "s:I, s:i, s:f, s:b, s:o}",
         "episodes", d->n, "success", d->all.success, "rate", (double)d->all.success / d->n,
         "interval", d->low, d->high, "by_colour", colours, "reached", d->reached, "other_done",
         d->other, "steps_mean", d->steps_mean < 0 ? json_null() : json_real(d->steps_mean),

@@ -122,7 +122,7 @@ def main() -> None:
         success.append(done)
         plans.append(first)
         pixels += wrong
-        if (k + 1) % 50 == 0 or k + 1 == n:
+        if (k + 1) % 25 == 0 or k + 1 == n:
             print(f"  {k + 1} episodes, {sum(success)} succeeded", flush=True)
     report(files, np.array(success), np.stack(plans))
     print(f"values of first pictures that differ between the two tables: {pixels}")

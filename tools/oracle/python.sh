@@ -3,8 +3,8 @@
 # python.sh MODULE [ARGUMENT...] - runs one of the Python programs of tools/ (oracle.capture,
 # train_demo.train, ...) with LeRobot, in an environment of its own: build/oracle/venv, made when it
 # is not there or when requirements.txt has changed. It takes some 5 GB (PyTorch brings CUDA's
-# libraries on Linux). PYTHON: the Python to make it from; otherwise the first of 3.12 to 3.14 on
-# the PATH, of pyenv's, of uv's.
+# libraries on Linux). PYTHON: the Python to make it from; otherwise the first 3.12 or 3.13 on the
+# PATH, of pyenv's, of uv's.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -17,7 +17,7 @@ requirements=$here/requirements.txt
 # one that LeRobot runs on, and that can make environments
 fits() {
     [ -n "$1" ] && "$1" -c 'import ensurepip, sys, venv
-sys.exit(not (3, 12) <= sys.version_info < (3, 15))' 2>/dev/null
+sys.exit(not (3, 12) <= sys.version_info < (3, 14))' 2>/dev/null
 }
 
 find_python() {
@@ -25,9 +25,9 @@ find_python() {
         if fits "$PYTHON"; then echo "$PYTHON"; fi
         return
     fi
-    for python in python3.12 python3.13 python3.14 python3 \
-        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[234].*/bin/python3 \
-        "$(uv python find '>=3.12,<3.15' 2>/dev/null)"; do
+    for python in python3.12 python3.13 python3 \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[23].*/bin/python3 \
+        "$(uv python find '>=3.12,<3.14' 2>/dev/null)"; do
         if fits "$python"; then
             echo "$python"
             return
@@ -38,8 +38,8 @@ find_python() {
 make_environment() {
     python=$(find_python)
     if [ -z "$python" ]; then
-        echo "python.sh: LeRobot needs Python 3.12 to 3.14 with venv; ${PYTHON:-none on the PATH, in" \
-            "pyenv or in uv} ${PYTHON:+is not one}. Name one: PYTHON=... " >&2
+        echo "python.sh: these packages need Python 3.12 or 3.13 with venv;" \
+            "${PYTHON:-nothing on the PATH, in pyenv or in uv} is that. Name one: PYTHON=..." >&2
         exit 1
     fi
     echo "python.sh: $("$python" --version), packages of requirements.txt into $venv" >&2

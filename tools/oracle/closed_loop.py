@@ -35,6 +35,8 @@ class Episodes:
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "Episodes":
+        if not path.is_file():
+            raise SystemExit(f"{path} is not there; pi0 demo --dump-scenes {path} writes it")
         with safe_open(path, framework="np") as file:
             told = file.metadata()
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}

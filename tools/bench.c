@@ -147,6 +147,54 @@ static int run_chunks(bench *b, int reps, pi0_error *err)
     return PI0_OK;
 }
 
+/* ---- traced chunks ---- */
+
+static int measure_bandwidth(bench *b, pi0_error *err)
+{
+    double rate = 0;
+    const int status = pi0_measure_bandwidth(b->r.session, PEAK_MS, &rate, err);
+    if (!status && rate > b->bandwidth) b->bandwidth = rate;
+    return status;
+}
+
+// a chunk; where it is the fastest so far, its trace stays in b->t
+static int trace_chunk(bench *b, made_up *m, trace *spare, double *best_ms, pi0_error *err)
+{
+    int status = pi0_trace_begin(spare, &b->r, err);
+    if (status) return status;
+    status = pi0_runner_infer(&b->r, &m->in, NULL, m->actions, m->n_actions, err);
+    pi0_trace_end(spare, &b->r);
+    if (status || (*best_ms > 0 && b->r.timing.total_ms >= *best_ms)) return status;
+    const trace t = b->t;
+    *best_ms = b->r.timing.total_ms;
+    b->t = *spare;
+    *spare = t;
+    return PI0_OK;
+}
+
+// the fastest of some chunks; where only a trace was asked for, one
+static int run_traced(bench *b, int reps, pi0_error *err)
+{
+    made_up m = { 0 };
+    trace spare = { NULL, 0, 0, 0 };
+    double best_ms = 0;
+    int status = make_inputs(&m, b, err);
+    if (!status) status = pi0_trace_new(&b->t, &b->r, 1, err);
+    if (!status) status = pi0_trace_new(&spare, &b->r, 1, err);
+    if (!status) status = pi0_runner_infer(&b->r, &m.in, NULL, m.actions, m.n_actions, err);
+    if (!status) status = measure_bandwidth(b, err);
+    for (int i = 0; i < reps && !status; i++) {
+        status = measure_peak(b, err);
+        if (!status) status = trace_chunk(b, &m, &spare, &best_ms, err);
+    }
+    if (!status) status = measure_peak(b, err);
+    if (!status) status = measure_bandwidth(b, err);
+    if (!status) status = pi0_op_table_new(&b->table, &b->t, b->peak, b->bandwidth, err);
+    pi0_trace_free(&spare);
+    free_inputs(&m);
+    return status;
+}
+
 static int run_products(bench *b, int reps, pi0_error *err)
 {
     b->n_products = pi0_product_count();
@@ -175,7 +223,10 @@ int pi0_bench_run(bench *b, const bench_args *a, pi0_error *err)
     status = pi0_runner_session(&b->r, b->r.info.horizon ? 0 : default_horizon, err);
     if (!status) status = pi0_model_plan(b->r.model, &b->r.opt, b->views, b->tokens, &b->plan, err);
     if (status) return status;
-    return a->gemm ? run_products(b, a->reps, err) : run_chunks(b, a->reps, err);
+    if (a->gemm) return run_products(b, a->reps, err);
+    if (!a->ops) status = run_chunks(b, a->reps, err);
+    if (!status && (a->ops || a->trace)) status = run_traced(b, a->ops ? a->reps : 1, err);
+    return !status && a->trace ? pi0_trace_write(&b->t, &b->r, a->trace, err) : status;
 }
 
 void pi0_bench_free(bench *b)
@@ -183,6 +234,8 @@ void pi0_bench_free(bench *b)
     bench_series *const series[] = { &b->vision, &b->prefix, &b->denoise, &b->step, &b->total };
     for (int i = 0; i < 5; i++) free(series[i]->ms);
     free(b->product);
+    pi0_trace_free(&b->t);
+    pi0_op_table_free(&b->table);
     pi0_notices_free(&b->w);
     pi0_runner_free(&b->r);
 }

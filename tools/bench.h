@@ -2,12 +2,13 @@
 /* bench.h - timing chunks and matrix products through the public API. */
 #ifndef PI0_TOOLS_BENCH_H
 #define PI0_TOOLS_BENCH_H
-#include "runner.h"
+#include "bench_ops.h"
 
 typedef struct bench_args {
     run_options run;
     int views, tokens, reps;
-    bool gemm, json;
+    bool gemm, ops, json;
+    const char *trace;
 } bench_args;
 
 // milliseconds of one stage over the runs; percentiles by nearest rank
@@ -28,6 +29,9 @@ typedef struct bench {
     double first_ms, rss_mb;
     pi0_product *product; // --gemm
     int n_products;
+    trace t;          // --ops, --trace: of the fastest chunk that was traced
+    op_table table;   // --ops
+    double bandwidth; // bytes/s, the best of the measurements
 } bench;
 
 int pi0_bench_run(bench *b, const bench_args *a, pi0_error *err);

@@ -19,6 +19,15 @@ static const option options[] = {
       "instead of chunks: each kind of matrix product of the model, with the\n"
       "conversion of its input and its ending, beside the peak",
       0, 0, NULL },
+    { "ops", NULL, OPTION_FLAG, FIELD(ops),
+      "instead of chunks: each operation of the fastest chunk by kind and\n"
+      "shape: time, GFLOP/s, GB/s, and how near it comes to what the peak\n"
+      "and the memory of this machine allow",
+      0, 0, NULL },
+    { "trace", "FILE.json", OPTION_TEXT, FIELD(trace),
+      "write a chunk as trace events, for ui.perfetto.dev or\n"
+      "chrome://tracing: stages, steps, layers, operations, threads",
+      0, 0, NULL },
     { "json", NULL, OPTION_FLAG, FIELD(json), "one JSON object on stdout", 0, 0, NULL },
 };
 
@@ -29,13 +38,19 @@ static void print_row(const char *name, const bench_series *s)
     printf("  %-10s %10.1f %10.1f %10.1f %10.1f\n", name, s->min, s->p50, s->p90, s->p99);
 }
 
-static void print_chunks(const bench_args *a, const bench *b)
+static void print_what(const bench_args *a, const bench *b)
 {
     const pi0_info *i = &b->r.info;
     printf("%s: %s, %d views, %d tokens, %d steps, chunk of %d\n", a->run.model,
            i->pi05 ? "pi0.5" : "pi0", b->views, b->tokens, b->r.made.num_steps, b->r.made.horizon);
     printf("backend %s, instruction set %s, precision %s, %d threads\n\n", i->backend, i->isa,
            i->precision, b->r.made.n_threads);
+}
+
+static void print_chunks(const bench_args *a, const bench *b)
+{
+    const pi0_info *i = &b->r.info;
+    print_what(a, b);
     printf("  %-10s %10s %10s %10s %10s   ms, of %d runs\n", "", "min", "p50", "p90", "p99",
            a->reps);
     print_row("vision", &b->vision);
@@ -109,9 +124,31 @@ static json_t *products_json(const bench *b)
     return o;
 }
 
+static void print_ops(const bench_args *a, const bench *b)
+{
+    print_what(a, b);
+    pi0_op_table_print(&b->table);
+    printf("\nfastest of %d chunks, traced: %.1f ms; measured in this run: ", a->reps,
+           b->table.total_ms);
+    if (b->peak > 0) printf("peak %.1f GFLOP/s, ", b->peak * 1e-9);
+    printf("memory %.1f GB/s\n", b->bandwidth * 1e-9);
+    printf(
+        "limit: what takes longer, the work at the peak or the bytes at memory's speed; ms above "
+        "it\n");
+}
+
+static json_t *ops_json(const bench *b)
+{
+    json_t *o = json_object();
+    pi0_op_table_json(o, &b->table);
+    json_object_set_new(o, "peak_tflops", b->peak > 0 ? json_real(b->peak * 1e-12) : json_null());
+    json_object_set_new(o, "memory_gbps", json_real(b->bandwidth * 1e-9));
+    return o;
+}
+
 static int print_json(const bench_args *a, const bench *b)
 {
-    json_t *o = a->gemm ? products_json(b) : chunks_json(b);
+    json_t *o = a->gemm ? products_json(b) : a->ops ? ops_json(b) : chunks_json(b);
     json_object_set_new(o, "backend", json_string(b->r.info.backend));
     json_object_set_new(o, "isa", json_string(b->r.info.isa));
     json_object_set_new(o, "precision", json_string(b->r.info.precision));
@@ -134,6 +171,9 @@ static int run(const command *self, int argc, char **argv)
         a.run.model = rest.item[0];
     else if (rest.n)
         return pi0_usage_error(self, "unexpected argument %s", rest.item[0]);
+    if (a.gemm && (a.ops || a.trace))
+        return pi0_usage_error(self, "--gemm runs no chunk: it cannot be with --%s",
+                               a.ops ? "ops" : "trace");
     int status = pi0_run_options_check(self, &a.run);
     if (status) return status;
 
@@ -146,6 +186,8 @@ static int run(const command *self, int argc, char **argv)
         status = print_json(&a, &b);
     else if (a.gemm)
         print_products(&b);
+    else if (a.ops)
+        print_ops(&a, &b);
     else
         print_chunks(&a, &b);
     pi0_bench_free(&b);
@@ -158,9 +200,11 @@ const command pi0_command_bench = {
     "--model DIR [options]",
     "Times whole chunks on made-up pictures and tokens (time does not depend on them), prints\n"
     "each stage, and compares with the peak of the multiply instruction in use, measured in\n"
-    "between. With --gemm it times each kind of matrix product of the model instead.",
+    "between. With --gemm it times each kind of matrix product of the model instead, with --ops\n"
+    "each operation inside a chunk.",
     "pi0 synth --size pi0 /tmp/pi0-random\n"
     "pi0 bench --model /tmp/pi0-random\n"
-    "pi0 bench --model /tmp/pi0-random --gemm\n",
+    "pi0 bench --model /tmp/pi0-random --gemm\n"
+    "pi0 bench --model /tmp/pi0-random --ops --trace trace.json\n",
     run,
 };

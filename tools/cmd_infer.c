@@ -63,6 +63,10 @@ static const option output_options[] = {
       "run the same inputs and noise on a second backend: time, speed-up,\n"
       "largest difference, correlation",
       0, 0, "cpu|reference" },
+    { "trace", "FILE.json", OPTION_TEXT, FIELD(trace),
+      "write when each stage, step, layer and operation ran on which thread,\n"
+      "as trace events for ui.perfetto.dev or chrome://tracing",
+      0, 0, NULL },
     { "json", NULL, OPTION_FLAG, FIELD(json),
       "one JSON object on stdout: actions, shape, dtype, normalized, config,\n"
       "robot, action_names, action_units, observations, timing_ms, backend,\n"
@@ -127,6 +131,7 @@ static int show(const infer_run *u, pi0_error *err)
     else
         pi0_result_table(x, u->a->columns);
     if (u->a->plot) printf("wrote %s\n", u->a->plot);
+    if (u->a->trace) printf("wrote %s\n", u->a->trace);
     if (x->comparison)
         pi0_result_comparison(x);
     else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_inspect.c - pi0 inspect: what a checkpoint is, and what running it takes. */
 #include "commands.h"
+#include "coverage.h"
 #include "fail.h"
 #include "policy_text.h"
 #include "runner.h"
@@ -30,6 +31,7 @@ typedef struct inspection {
     notices w;
     int views, tokens; // of the plan
     pi0_plan plan;
+    coverage kernels;
     bool planned; // else `reason` says why not
     pi0_error reason;
     pi0_policy_info policy;
@@ -127,6 +129,7 @@ static void print_work(const inspection *x)
     print_cost("prefix", &p->prefix);
     print_cost("one step", &p->step);
     print_cost("all", &p->total);
+    pi0_coverage_print(&x->kernels);
 }
 
 /* ---- for programs ---- */
@@ -147,10 +150,11 @@ static json_t *plan_json(const inspection *x)
 {
     const pi0_plan *p = &x->plan;
     if (!x->planned) return json_null();
-    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:i}", "views", x->views, "tokens",
-                     x->tokens, "vision", cost_json(&p->vision), "prefix", cost_json(&p->prefix),
-                     "step", cost_json(&p->step), "total", cost_json(&p->total), "session_bytes",
-                     (json_int_t)p->session_bytes, "puts", p->puts, "gets", p->gets);
+    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:i, s:o}", "views", x->views,
+                     "tokens", x->tokens, "vision", cost_json(&p->vision), "prefix",
+                     cost_json(&p->prefix), "step", cost_json(&p->step), "total",
+                     cost_json(&p->total), "session_bytes", (json_int_t)p->session_bytes, "puts",
+                     p->puts, "gets", p->gets, "coverage", pi0_coverage_json(&x->kernels));
 }
 
 // "?" instead of what is not UTF-8
@@ -220,7 +224,8 @@ static int load_and_plan(inspection *x, const inspect_args *a, pi0_error *err)
     x->tokens = a->tokens ? a->tokens : i->max_tokens;
     // a plan is for the session that these options would make
     pi0_options opt = x->r.opt;
-    const int planned = pi0_model_plan(x->r.model, &opt, x->views, x->tokens, &x->plan, &x->reason);
+    int planned = pi0_model_plan(x->r.model, &opt, x->views, x->tokens, &x->plan, &x->reason);
+    if (!planned) planned = pi0_coverage_count(&x->kernels, &x->r, x->views, x->tokens, &x->reason);
     x->planned = !planned;
     // without a horizon there is still something to show; wrong numbers are an error
     if (planned && (i->horizon || a->views || a->tokens)) {
@@ -272,7 +277,7 @@ const command pi0_command_inspect = {
     "tensors and their types; the robot (--config NAME, or a LeRobot folder's processors): its\n"
     "cameras, state, actions and their units, prompt, steps; memory, what was chosen for this\n"
     "machine, and the work of one action chunk, counted by running the model on a backend that\n"
-    "computes nothing.",
+    "computes nothing, and how much of it accelerated kernels compute.",
     "pi0 inspect demo/place\n"
     "pi0 inspect --views 2 --tokens 16 --json checkpoints/pi0_base\n",
     run,

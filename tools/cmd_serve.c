@@ -40,6 +40,12 @@ static const option request_options[] = {
       "keep each request and its actions: DIR/request_000001.msgpack and\n"
       ".npy; pi0 infer --observation runs them again",
       0, 0, NULL },
+    { "trace", "FILE.json", OPTION_TEXT, FIELD(trace),
+      "write when each stage, layer and operation of the first 16 chunks ran\n"
+      "on which thread, when the server ends: trace events for\n"
+      "ui.perfetto.dev or chrome://tracing. Chunks of another number of\n"
+      "steps than usual are not in it",
+      0, 0, NULL },
     { "log-json", NULL, OPTION_FLAG, FIELD(log_json),
       "log lines as JSON objects, with a line for each request", 0, 0, NULL },
 };

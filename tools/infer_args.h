@@ -15,7 +15,7 @@ typedef struct infer_args {
     option_list observations;
     bool normalized; // --image and --state are the network's own
     // results
-    const char *out, *plot, *compare;
+    const char *out, *plot, *compare, *trace;
     int columns; // of table and picture; 0: all
     bool json;
 } infer_args;

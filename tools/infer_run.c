@@ -174,6 +174,26 @@ static void drop_raw_state(infer_run *u)
     u->x.in.n_state = 0;
 }
 
+static int run_all(infer_run *u, pi0_error *err)
+{
+    int status = PI0_OK;
+    for (int i = 0; i < u->result.count && !status; i++)
+        status = u->x.files.n ? run_file(u, i, err) : run_arguments(u, err);
+    return status;
+}
+
+// the same, with a trace of all runs on the first backend
+static int run_traced(infer_run *u, pi0_error *err)
+{
+    int status =
+        pi0_trace_new(&u->t, &u->main, u->a->compare ? COMPARE_RUNS : u->result.count, err);
+    if (!status) status = pi0_trace_begin(&u->t, &u->main, err);
+    if (status) return status;
+    status = run_all(u, err);
+    pi0_trace_end(&u->t, &u->main);
+    return status ? status : pi0_trace_write(&u->t, &u->main, u->a->trace, err);
+}
+
 int pi0_infer_run(infer_run *u, const infer_args *a, pi0_error *err)
 {
     *u = (infer_run){ .a = a };
@@ -182,8 +202,7 @@ int pi0_infer_run(infer_run *u, const infer_args *a, pi0_error *err)
     int status = prepare(u, err);
     if (status) return status;
     drop_raw_state(u);
-    for (int i = 0; i < u->result.count && !status; i++)
-        status = u->x.files.n ? run_file(u, i, err) : run_arguments(u, err);
+    status = a->trace ? run_traced(u, err) : run_all(u, err);
     // what a comparison left there is the other's
     for (size_t i = 0; i < u->n && !status && !u->result.policy; i++)
         u->network[i] = (float)u->actions[i];
@@ -192,6 +211,7 @@ int pi0_infer_run(infer_run *u, const infer_args *a, pi0_error *err)
 
 void pi0_infer_run_free(infer_run *u)
 {
+    pi0_trace_free(&u->t);
     pi0_runner_free(&u->main);
     pi0_runner_free(&u->other);
     pi0_infer_inputs_free(&u->x);

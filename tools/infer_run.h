@@ -5,6 +5,7 @@
 #define PI0_TOOLS_INFER_RUN_H
 #include "infer_args.h"
 #include "infer_result.h"
+#include "trace_file.h"
 
 typedef struct infer_run {
     const infer_args *a;
@@ -19,6 +20,7 @@ typedef struct infer_run {
     double *actions, *other_actions; // [count][rows][cols]
     double *ms;                      // [count]
     size_t n;                        // values of a chunk
+    trace t;                         // of all runs on the first backend
 } infer_run;
 
 // read, load, run, compare: u->result is filled in; free it whatever comes back

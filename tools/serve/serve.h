@@ -13,12 +13,13 @@
 #include "serve_metrics.h"
 #include "serve_queue.h"
 #include "serve_record.h"
+#include "trace_file.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
 typedef struct serve_args {
     run_options run;
-    const char *host, *default_prompt, *api_key_file, *policy, *record;
+    const char *host, *default_prompt, *api_key_file, *policy, *record, *trace;
     int port, queue_depth, max_message_mb, max_clients;
     bool log_json;
 } serve_args;
@@ -65,6 +66,7 @@ typedef struct serve {
     size_t n_noise, n_actions;
     msgpack_sbuffer reply;
     bool record_failed; // the last one
+    trace t;            // of the first chunks of the usual session
 
     pthread_mutex_t lock;
     // under the lock

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define WARM_SIDE 224
+#define TRACED_CHUNKS 16
 
 /* ---- sessions ---- */
 
@@ -260,15 +261,31 @@ int pi0_serve_warm_up(serve *s, pi0_error *err)
 
 int pi0_serve_start_worker(serve *s, pi0_error *err)
 {
+    if (s->a->trace) {
+        int status = pi0_trace_new(&s->t, &s->r, TRACED_CHUNKS, err);
+        if (!status) status = pi0_trace_begin(&s->t, &s->r, err);
+        if (status) return status;
+    }
     const int failure = pthread_create(&s->thread, NULL, work_on, s);
     s->started = !failure;
     if (failure) return pi0_fail(err, PI0_ENOMEM, "cannot start a thread: %s", strerror(failure));
     return PI0_OK;
 }
 
+// the chunks that were traced; a server that ends has nobody to fail for
+static void write_trace(serve *s)
+{
+    pi0_error err;
+    pi0_trace_end(&s->t, &s->r);
+    if (pi0_trace_write(&s->t, &s->r, s->a->trace, &err))
+        pi0_serve_log(s->a->log_json, "trace", NULL, NULL, "warning: %s", err.message);
+    pi0_trace_free(&s->t);
+}
+
 void pi0_serve_free_worker(serve *s)
 {
     if (s->started) pthread_join(s->thread, NULL);
+    if (s->started && s->a->trace) write_trace(s);
     pi0_session_free(s->other);
     free(s->noise);
     free(s->actions);

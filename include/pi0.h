@@ -86,7 +86,8 @@ typedef struct pi0_options {
     /* the robot (section "robot policy" below) */
     const char *config; /* an openpi config by its name ("pi05_droid"; pi0_config_name() lists
                            them), or the path of a JSON file that describes a robot. NULL: a LeRobot
-                           folder's own processors; of an openpi folder the network alone */
+                           folder's own processors, a converted folder's own robot ("policy" of its
+                           config.json); of other openpi folders the network alone */
     const char *lerobot_state_padding; /* "v0.4": pi0.5's prompt as LeRobot 0.4.0 to 0.4.4 made it,
                                           the state filled with zeros to max_state_dim. NULL: as
                                           later versions and openpi, the robot's values alone */

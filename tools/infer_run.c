@@ -106,14 +106,16 @@ static int run_arguments(infer_run *u, pi0_error *err)
 
 /* ---- preparing ---- */
 
-// inputs of a robot need its policy; a LeRobot folder has one, an openpi folder with --config
+// inputs of a robot need its policy; a LeRobot or converted folder has one, an openpi folder with
+// --config
 static int find_policy(infer_run *u, pi0_error *err)
 {
     const infer_args *a = u->a;
-    const bool lerobot = !strcmp(u->main.info.layout, "lerobot");
+    const bool own = !strcmp(u->main.info.layout, "lerobot") ||
+                     (!a->run.config && !pi0_model_policy(u->main.model, &u->policy, NULL));
     const bool network = a->raw || a->normalized;
-    if (network || (!u->x.files.n && !lerobot && !a->run.config)) return PI0_OK;
-    if (!lerobot && !a->run.config)
+    if (network || (!u->x.files.n && !own && !a->run.config)) return PI0_OK;
+    if (!own && !a->run.config)
         return pi0_fail(err, PI0_EINVAL,
                         "%s: an openpi checkpoint does not say for which robot it was trained: "
                         "give --config NAME (pi0 configs lists them) or --config FILE.json",

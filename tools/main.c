@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const command *const commands[] = { &pi0_command_infer,   &pi0_command_inspect,
-                                           &pi0_command_configs, &pi0_command_doctor,
-                                           &pi0_command_bench,   &pi0_command_serve,
-                                           &pi0_command_client,  &pi0_command_demo,
-                                           &pi0_command_synth,   &pi0_command_verify };
+static const command *const commands[] = {
+    &pi0_command_infer,   &pi0_command_inspect, &pi0_command_configs, &pi0_command_doctor,
+    &pi0_command_bench,   &pi0_command_serve,   &pi0_command_client,  &pi0_command_demo,
+    &pi0_command_convert, &pi0_command_synth,   &pi0_command_verify
+};
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
 
 static void print_help(FILE *to)

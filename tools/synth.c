@@ -2,10 +2,10 @@
 /* synth.c - write a checkpoint of random weights: the list of tensors from the table, a header,
  * then the data in pieces, each made and written by whichever thread comes next. */
 #include "synth.h"
+#include "st_write.h"
 #include "synth_weights.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define PIECE (1u << 20) // elements made at a time
-#define ALIGN 64         // of the first tensor in the file
 #define MAX_THREADS 64
 
 typedef struct synth_tensor {
@@ -71,56 +70,24 @@ static int make_list(synth_list *list, const synth_job *job, pi0_error *err)
     return PI0_OK;
 }
 
-// one tensor's entry of the header
-static json_t *header_entry(const synth_job *job, const synth_tensor *t)
-{
-    json_t *shape = json_array();
-    const tensor_spec *spec = &pi0_tensor_table[t->id];
-    for (int d = 0; d < 4 && spec->dims[d]; d++)
-        json_array_append_new(shape, json_integer(job->sizes.size[spec->dims[d]]));
-    const uint64_t end = t->offset + t->elements * dtype_size(job->type);
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_name(job->type), "shape", shape,
-                     "data_offsets", (json_int_t)t->offset, (json_int_t)end);
-}
-
-// 8 bytes of length, then JSON, with blanks up to ALIGN; malloc'd
+// the file's header, malloc'd
 static char *make_header(const synth_job *job, const synth_list *list, size_t *size)
 {
-    char name[TENSOR_NAME_SIZE], *header = NULL;
-    json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
-    for (int i = 0; i < list->n; i++) {
-        pi0_tensor_name(name, list->tensors[i].id, list->tensors[i].layer);
-        if (json_object_set_new(root, name, header_entry(job, &list->tensors[i]))) goto done;
+    st_tensor *entries = calloc((size_t)list->n, sizeof *entries);
+    char(*names)[TENSOR_NAME_SIZE] = malloc((size_t)list->n * sizeof *names), *header = NULL;
+    for (int i = 0; entries && names && i < list->n; i++) {
+        const synth_tensor *t = &list->tensors[i];
+        const tensor_spec *spec = &pi0_tensor_table[t->id];
+        st_tensor *e = &entries[i];
+        *e = (st_tensor){ .name = pi0_tensor_name(names[i], t->id, t->layer), .type = job->type };
+        for (int d = 0; d < 4 && spec->dims[d]; d++)
+            e->dims[e->n_dims++] = job->sizes.size[spec->dims[d]];
+        e->bytes = (size_t)(t->elements * dtype_size(job->type));
     }
-    char *text = json_dumps(root, JSON_COMPACT);
-    if (!text) goto done;
-
-    const size_t length = strlen(text);
-    *size = (8 + length + ALIGN - 1) / ALIGN * ALIGN;
-    header = malloc(*size);
-    if (header) {
-        for (int i = 0; i < 8; i++) header[i] = (char)((uint64_t)(*size - 8) >> 8 * i);
-        memset(header + 8, ' ', *size - 8);
-        memcpy(header + 8, text, length);
-    }
-    free(text);
-done:
-    json_decref(root);
+    if (entries && names) header = pi0_st_header(entries, list->n, size);
+    free(entries);
+    free(names);
     return header;
-}
-
-static int write_at(int fd, const void *data, size_t size, uint64_t at)
-{
-    const char *p = data;
-    while (size) {
-        const ssize_t n = pwrite(fd, p, size, (off_t)at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return -1;
-        p += n;
-        size -= (size_t)n;
-        at += (uint64_t)n;
-    }
-    return 0;
 }
 
 // the next piece, false when there is none or something failed; under the lock
@@ -158,7 +125,7 @@ static void *make_pieces(void *arg)
         pi0_synth_rule(&rule, &f->job->sizes, t.id, t.layer, f->job->seed);
         pi0_synth_fill(piece, f->job->type, &rule, first, n);
         const int bad =
-            write_at(f->fd, piece, n * element, f->data_start + t.offset + first * element);
+            pi0_write_at(f->fd, piece, n * element, f->data_start + t.offset + first * element);
         const int saved = errno;
         pthread_mutex_lock(&f->lock);
         errno = saved;
@@ -178,7 +145,7 @@ static int write_tensors(int fd, const char *path, const synth_job *job, const s
     size_t size = 0;
     char *header = make_header(job, list, &size);
     if (!header) return pi0_fail(err, PI0_ENOMEM, "%s: no memory for the header", path);
-    const int bad = write_at(fd, header, size, 0);
+    const int bad = pi0_write_at(fd, header, size, 0);
     free(header);
     if (bad) return pi0_fail_errno(err, PI0_EIO, "%s: write", path);
 
@@ -280,7 +247,7 @@ static int write_config(const synth_paths *p, const synth_job *job, pi0_error *e
     const int length = config_text(text, sizeof text, job);
     int fd, status = open_new(p->config_part, &fd, err);
     if (status) return status;
-    if (write_at(fd, text, (size_t)length, 0))
+    if (pi0_write_at(fd, text, (size_t)length, 0))
         status = pi0_fail_errno(err, PI0_EIO, "%s: write", p->config_part);
     if (close(fd) && !status) status = pi0_fail_errno(err, PI0_EIO, "%s: close", p->config_part);
     return status;

@@ -90,8 +90,13 @@ static void set_openpi_cameras(checkpoint_config *config)
 static int read_openpi(checkpoint_config *config, const json_t *root, const char *name,
                        pi0_error *err)
 {
-    const json_t *pi05 = json_object_get(root, "pi05");
+    const json_t *pi05 = json_object_get(root, "pi05"), *policy = json_object_get(root, "policy");
     set_openpi_cameras(config);
+    // pi0 convert writes the robot here
+    config->policy = json_is_object(policy);
+    if (policy && !config->policy)
+        return pi0_fail(err, PI0_EFORMAT, "%s: \"policy\" is %s, expected an object", name,
+                        pi0_json_kind(policy));
     // openpi itself does not write this flag; the tensors tell the models apart
     if (json_is_boolean(pi05)) config->pi05 = json_is_true(pi05);
     const int status = read_ints(config, root, openpi_ints, LENGTH(openpi_ints), name, err);

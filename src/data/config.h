@@ -19,6 +19,7 @@ typedef struct checkpoint_config {
     int state_dim;                      // LeRobot max_state_dim; 0: not said
     int num_steps;                      // LeRobot num_inference_steps; 0: not said
     int max_tokens;                     // LeRobot tokenizer_max_length; 0: not said
+    bool policy;                        // openpi's layout: a robot is described, "policy"
     char vlm_variant[CONFIG_NAME_SIZE]; // paligemma_variant; "" where not said
     char expert_variant[CONFIG_NAME_SIZE]; // action_expert_variant
     int image_size;                        // LeRobot image_resolution, square; 0: not said

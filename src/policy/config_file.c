@@ -461,8 +461,7 @@ void pi0_spec_free(policy_spec *spec)
     *spec = (policy_spec){ 0 };
 }
 
-// takes over `root`
-static int take_root(policy_spec *spec, json_t *root, const char *name, pi0_error *err)
+int pi0_spec_take(policy_spec *spec, json_t *root, const char *name, pi0_error *err)
 {
     const reader r = { spec, root, name, err };
     memset(spec, 0, sizeof *spec);
@@ -477,12 +476,12 @@ int pi0_spec_parse(policy_spec *spec, const char *json, size_t size, const char 
 {
     json_t *root;
     const int status = pi0_json_parse(&root, json, size, name, err);
-    return status ? status : take_root(spec, root, name, err);
+    return status ? status : pi0_spec_take(spec, root, name, err);
 }
 
 int pi0_spec_read(policy_spec *spec, const char *path, pi0_error *err)
 {
     json_t *root;
     const int status = pi0_json_read(&root, path, err);
-    return status ? status : take_root(spec, root, path, err);
+    return status ? status : pi0_spec_take(spec, root, path, err);
 }

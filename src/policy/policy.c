@@ -36,7 +36,7 @@ static int check_request(const policy_request *r, pi0_error *err)
                         "lerobot_state_padding is given, but %s is an openpi checkpoint: openpi "
                         "never filled up the state in the prompt",
                         r->dir);
-    return lerobot || r->config ? PI0_OK : no_config(r, err);
+    return lerobot || r->config || r->checkpoint->policy ? PI0_OK : no_config(r, err);
 }
 
 // rows that a control loop takes of each chunk: the option's, the checkpoint's, else all

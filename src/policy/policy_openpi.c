@@ -2,6 +2,7 @@
 /* policy_openpi.c - the policy of an openpi checkpoint: a config (one of openpi's or a file's),
  * checked against the checkpoint, with the statistics of the checkpoint's assets.
  * Source: openpi src/openpi/policies/policy_config.py create_trained_policy. */
+#include "core/file.h"
 #include "policy/robots.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,13 +276,30 @@ static bool is_path(const char *config)
     return strchr(config, '/') || (dot && !strcmp(dot, ".json"));
 }
 
+// the robot that config.json describes
+static int read_own(policy_spec *spec, const policy_request *r, pi0_error *err)
+{
+    json_t *root;
+    char *path = pi0_path_join(r->dir, "config.json");
+    if (!path) return pi0_fail(err, PI0_ENOMEM, "%s: no memory for its config", r->dir);
+    int status = pi0_json_read(&root, path, err);
+    if (!status) {
+        status = pi0_spec_take(spec, json_incref(json_object_get(root, "policy")), path, err);
+        json_decref(root);
+    }
+    free(path);
+    return status;
+}
+
 int pi0_policy_load_openpi(policy *p, const policy_request *r, pi0_error *err)
 {
     policy_spec *spec = calloc(1, sizeof *spec);
     const named_config *row;
     int status;
     if (!spec) return pi0_fail(err, PI0_ENOMEM, "no memory for a config");
-    if (is_path(r->config))
+    if (!r->config)
+        status = read_own(spec, r, err);
+    else if (is_path(r->config))
         status = pi0_spec_read(spec, r->config, err);
     else if (!(status = pi0_named_config_find(&row, r->config, err)))
         pi0_spec_from_row(spec, row);

@@ -75,6 +75,8 @@ void pi0_spec_from_row(policy_spec *spec, const named_config *row);
 int pi0_spec_read(policy_spec *spec, const char *path, pi0_error *err);
 int pi0_spec_parse(policy_spec *spec, const char *json, size_t size, const char *name,
                    pi0_error *err);
+// the same from an object of another file, which is taken over
+int pi0_spec_take(policy_spec *spec, json_t *root, const char *name, pi0_error *err);
 void pi0_spec_free(policy_spec *spec);
 
 // what a spec says of itself, statistics left out; pointers are the spec's

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* st_write.h - writing safetensors files. */
+#ifndef PI0_TOOLS_ST_WRITE_H
+#define PI0_TOOLS_ST_WRITE_H
+#include "data/safetensors.h"
+
+/* The header of a file with these tensors, whose data follow each other in this order: name, type,
+ * shape and bytes are read. malloc'd, *size bytes, so that the data begin at a multiple of 64;
+ * NULL: no memory. */
+char *pi0_st_header(const st_tensor *tensors, int n, size_t *size);
+
+// all of it, or -1 and errno
+int pi0_write_at(int fd, const void *data, size_t size, uint64_t at);
+#endif

@@ -17,7 +17,7 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
       "Give the folder that holds model.safetensors, or the file itself.")                         \
     X(CHECKPOINT_JAX, NOTE, "checkpoint.jax",                                                      \
       "openpi's JAX checkpoints are decoded at every load, which takes longer than mapping.",      \
-      "Nothing.")                                                                                \
+      "Nothing; or write model.safetensors once, with pi0 convert.")                               \
     X(CHECKPOINT_OPTIMIZER, NOTE, "checkpoint.optimizer",                                          \
       "It is only needed to go on with training, and can be larger than the model.",               \
       "Leave it behind when the checkpoint is copied to the robot.")                               \

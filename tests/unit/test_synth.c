@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_synth.c - checkpoints of random weights: any part alone has the bits that it has in the
  * whole, they are spread as the table says, and what flows through the network stays near 1. */
+#include "../../tools/st_write.c"
 #include "../../tools/synth.c"
 #include "../../tools/synth_weights.c"
 #include "support/expect.h"

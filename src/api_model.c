@@ -99,7 +99,8 @@ static int load_policy(pi0_model *m, const char *dir, const model_sizes *sizes,
         .action_dim = sizes->size[SIZE_ACTION],
     };
     int status = pi0_policy_load(&m->policy, &request, &m->no_policy);
-    const bool asked = opt->config || m->config.policy || opt->lerobot_state_padding || opt->n_action_steps;
+    const bool asked =
+        opt->config || m->config.policy || opt->lerobot_state_padding || opt->n_action_steps;
     if (status == PI0_ENOMEM || (status && asked))
         return pi0_fail(err, status, "%s", m->no_policy.message);
     if (status)

@@ -61,8 +61,7 @@ static int run(const command *self, int argc, char **argv)
     const enum options_result r = pi0_options_parse(self, groups, 1, 2, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
     if (rest.n != 2)
-        return pi0_usage_error(self,
-                               "from where to where? Give a checkpoint and a folder to write");
+        return pi0_usage_error(self, "from where to where? Give a checkpoint and a new folder");
     return convert(rest.item[0], rest.item[1], &a);
 }
 
@@ -74,7 +73,7 @@ const command pi0_command_convert = {
     "folder OUT: model.safetensors, config.json, statistics, tokenizer. Weights keep every bit\n"
     "unless --dtype says otherwise, and OUT gives the very actions that DIR gives. What decides\n"
     "them (horizon, time grid, normalisation, resizing, form of the prompt) is written into\n"
-    "config.json; a LeRobot checkpoint keeps its own files, which say it. LoRA weights are merged.\n"
+    "config.json; a LeRobot checkpoint keeps its own files, which say it. LoRA is merged.\n"
     "OUT is there when it is whole, or not at all; nothing is overwritten.",
     "pi0 convert --config pi05_droid checkpoints/pi05_droid pi05_droid_st\n"
     "pi0 convert --dtype bf16 checkpoints/my_policy my_policy_bf16\n",

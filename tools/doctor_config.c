@@ -106,8 +106,9 @@ void pi0_check_robot(doctor *d)
         if (d->o->config) pi0_found(d, F_ROBOT_REFUSED, "%s", d->policy_error.message);
     } else if (!d->known_robot)
         // a file that describes a robot may be right, and the checkpoint not
-        pi0_found(d, pi0_file_exists(d->o->config) ? F_ROBOT_REFUSED : F_ROBOT_CONFIG, "%s",
-                  d->policy_error.message);
+        pi0_found(d,
+                  !d->o->config || pi0_file_exists(d->o->config) ? F_ROBOT_REFUSED : F_ROBOT_CONFIG,
+                  "%s", d->policy_error.message);
     else
         check_fit(d);
     if (d->known_robot)

@@ -96,7 +96,8 @@ static void load_models(doctor *d)
     if (!d->robot_model) load(d, &d->model, NULL, &d->model_error);
     const pi0_model *any = d->model ? d->model : d->robot_model;
     if (any) pi0_model_info(any, &d->info);
-    d->asked_policy = d->o->config || d->lerobot;
+    // a converted folder has its robot itself, too
+    d->asked_policy = d->o->config || d->lerobot || d->config.policy;
     if (!d->asked_policy) return;
     // a LeRobot folder has its robot itself; a config is then only good for an error
     if (d->o->config && !d->files.is_orbax)

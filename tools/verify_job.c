@@ -29,9 +29,11 @@ static bool wants_words(const verify_args *a)
 static int find_policy(verify_job *j, bool words, pi0_error *err)
 {
     const verify_args *a = j->a;
-    const bool lerobot = !strcmp(j->fast.info.layout, "lerobot");
-    if (a->against || (!a->observations.n && !a->run.config && !lerobot)) return PI0_OK;
-    if (!lerobot && !a->run.config)
+    // LeRobot's and converted folders have it themselves
+    const bool own = !strcmp(j->fast.info.layout, "lerobot") ||
+                     (!a->run.config && !pi0_model_policy(j->fast.model, &j->policy, NULL));
+    if (a->against || (!a->observations.n && !a->run.config && !own)) return PI0_OK;
+    if (!own && !a->run.config)
         return pi0_fail(err, PI0_EINVAL,
                         "%s: an openpi checkpoint does not say for which robot it was trained: "
                         "give --config NAME (pi0 configs lists them) or --config FILE.json",

@@ -27,7 +27,9 @@
 static int find_policy(serve *s, pi0_error *err)
 {
     const serve_args *a = s->a;
-    if (strcmp(s->r.info.layout, "lerobot") && !a->run.config)
+    // LeRobot's and converted folders have it themselves
+    if (strcmp(s->r.info.layout, "lerobot") && !a->run.config &&
+        pi0_model_policy(s->r.model, &s->policy, NULL))
         return pi0_fail(err, PI0_EINVAL,
                         "%s: an openpi checkpoint does not say for which robot it was trained: "
                         "give --config NAME (pi0 configs lists them) or --config FILE.json",

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "verify_job.h"
 #include "verify_print.h"
+#include "verify_report.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +34,9 @@ static const option options[] = {
       "rms_error, rel_l2, bound, pass}, a row for each layer and step",
       0, 0, NULL },
     { "report", "FILE.html", OPTION_TEXT, FIELD(report),
-      "also write the results as one page with curves", 0, 0, NULL },
+      "also write the results as one page: errors by module, over layers and\n"
+      "steps, both flows' actions, time, roofline",
+      0, 0, NULL },
 };
 
 static int check_sources(const command *c, const verify_args *a)
@@ -81,12 +84,14 @@ static int verify_model(const verify_args *a)
     verify_job j;
     pi0_error err;
     int status = pi0_verify_job_run(&j, a, &err);
+    if (!status && a->report) status = pi0_verify_report(&j, a->report, &err);
     if (!status && a->json) {
         status = print_json(&j, &err);
     } else if (!status) {
         print_what(&j);
         pi0_verify_print(&j.v, a->all);
         pi0_verify_print_failures(&j.v);
+        if (a->report) printf("wrote %s\n", a->report);
     }
     int code = status ? pi0_report(status, &err) : STATUS_OK;
     if (!status && pi0_verify_failures(&j.v)) code = STATUS_FAILED;

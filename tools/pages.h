@@ -5,6 +5,6 @@
 #define PI0_TOOLS_PAGES_H
 #include <stddef.h>
 
-extern const unsigned char pi0_page_live[], pi0_page_replay[];
-extern const size_t pi0_page_live_size, pi0_page_replay_size;
+extern const unsigned char pi0_page_live[], pi0_page_replay[], pi0_page_report[];
+extern const size_t pi0_page_live_size, pi0_page_replay_size, pi0_page_report_size;
 #endif

@@ -13,6 +13,7 @@
 #define MORE_TOKENS 16     // room behind any prompt, so that a longer one can come before it
 #define TIMED_RUNS 20      // chunks timed for a report, at most
 #define TIMED_SECONDS 15.0
+#define MEASURED_MS 100.0 // of the machine's peak and bandwidth
 
 /* ---- loading ---- */
 
@@ -102,35 +103,62 @@ static int run_one(verify_job *j, const verify_inputs *in, int k, int n, pi0_err
     return status;
 }
 
+// a chunk without taps
+static int infer_once(verify_job *j, const verify_inputs *in, pi0_error *err)
+{
+    const pi0_session_info *made = &j->fast.made;
+    const size_t rows = (size_t)made->horizon;
+    const size_t n = j->has_policy ? (size_t)j->policy.n_actions : 1;
+    float *actions = malloc(rows * (size_t)made->action_dim * sizeof *actions);
+    double *robot = malloc(rows * n * sizeof *robot);
+    const int status = actions && robot
+                           ? pi0_verify_infer(&j->v, j->fast.session, in, actions, robot, err)
+                           : pi0_fail(err, PI0_ENOMEM, "no memory for actions");
+    free(actions);
+    free(robot);
+    // one that is not finite is a row that failed
+    return status == PI0_ENUMERIC ? PI0_OK : status;
+}
+
 // what it costs without taps; a report shows the spread
 static int time_chunks(verify_job *j, const verify_inputs *in, pi0_error *err)
 {
-    const pi0_session_info *made = &j->fast.made;
-    const size_t n = (size_t)made->horizon * (size_t)made->action_dim;
     const int most = j->a->report ? TIMED_RUNS : 2;
-    float *actions = malloc(n * sizeof *actions);
-    double *robot = malloc((size_t)made->horizon *
-                           (j->has_policy ? (size_t)j->policy.n_actions : 1) * sizeof *robot);
-    int status = PI0_OK;
-    j->ms = malloc((size_t)most * sizeof *j->ms);
-    if (!actions || !robot || !j->ms) status = pi0_fail(err, PI0_ENOMEM, "no memory for times");
     const double start = pi0_seconds();
+    int status = PI0_OK;
+    if (!(j->ms = malloc((size_t)most * sizeof *j->ms)))
+        return pi0_fail(err, PI0_ENOMEM, "no memory for times");
     while (!status && j->n_ms < most && (!j->n_ms || pi0_seconds() - start < TIMED_SECONDS)) {
-        status = pi0_verify_infer(&j->v, j->fast.session, in, actions, robot, err);
+        status = infer_once(j, in, err);
         pi0_session_timing(j->fast.session, &j->fast.timing);
         if (!status) j->ms[j->n_ms++] = j->fast.timing.total_ms;
     }
-    free(actions);
-    free(robot);
-    // a chunk that is not finite is a row that failed
-    return status == PI0_ENUMERIC ? PI0_OK : status;
+    return status;
+}
+
+// a traced chunk, beside what this machine can do at most
+static int trace_chunk(verify_job *j, const verify_inputs *in, pi0_error *err)
+{
+    trace t = { .n = 0 };
+    int status = pi0_measure_peak(j->fast.session, MEASURED_MS, &j->peak, err);
+    if (!status) status = pi0_measure_bandwidth(j->fast.session, MEASURED_MS, &j->bandwidth, err);
+    if (!status) status = pi0_trace_new(&t, &j->fast, 1, err);
+    if (!status) status = pi0_trace_begin(&t, &j->fast, err);
+    if (!status) {
+        status = infer_once(j, in, err);
+        pi0_trace_end(&t, &j->fast);
+    }
+    if (!status) status = pi0_op_table_new(&j->ops, &t, j->peak, j->bandwidth, err);
+    pi0_trace_free(&t);
+    return status;
 }
 
 static int run_inputs(verify_job *j, const verify_inputs *in, int k, int n, pi0_error *err)
 {
-    const int status = run_one(j, in, k, n, err);
-    const bool whole = pi0_verify_wants(&j->v, PART_ACTIONS);
-    return status || k || !whole ? status : time_chunks(j, in, err);
+    int status = run_one(j, in, k, n, err);
+    if (k || !pi0_verify_wants(&j->v, PART_ACTIONS)) return status;
+    if (!status) status = time_chunks(j, in, err);
+    return status || !j->a->report ? status : trace_chunk(j, in, err);
 }
 
 static int run_file(verify_job *j, int k, pi0_error *err)
@@ -208,4 +236,5 @@ void pi0_verify_job_free(verify_job *j)
     pi0_observation_list_free(&j->files);
     pi0_notices_free(&j->w);
     free(j->ms);
+    pi0_op_table_free(&j->ops);
 }

@@ -2,6 +2,7 @@
 /* verify_job.h - what `pi0 verify` was asked for, and running it. */
 #ifndef PI0_TOOLS_VERIFY_JOB_H
 #define PI0_TOOLS_VERIFY_JOB_H
+#include "bench_ops.h"
 #include "observation_list.h"
 #include "runner.h"
 #include "verify.h"
@@ -26,6 +27,8 @@ typedef struct verify_job {
     char what[200]; // was compared: "2 synthetic observations"
     double *ms;     // [n_ms] chunks of the accelerated flow, without taps; sorted
     int n_ms;
+    op_table ops;           // --report: of a traced chunk
+    double peak, bandwidth; // measured beside it
 } verify_job;
 
 // read, load, run all observations, time some chunks; free it whatever comes back

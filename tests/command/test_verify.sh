@@ -63,4 +63,22 @@ expect "against another checkpoint" 1 "FAIL: " \
 expect "a file of something else" 1 "neither images nor pixels" \
     "$pi0" verify --model $libero --against $libero/model.safetensors
 
+# ---- report ----------------------------------------------------------------------------------
+
+expect "report" 0 "wrote $work/report.html" "$pi0" verify --model $droid --config pi05_droid \
+    --tokenizer $golden/tokenizer.model --observation $droid/observation.msgpack \
+    --report "$work/report.html"
+check "report: needs nothing from elsewhere" sh -c \
+    "! grep -qE '(src|href)=\"[^d#]|@import|url\(|https?://[^w]' '$work/report.html'"
+sed -n 's|.*id="data">\(.*\)</script>.*|\1|p' "$work/report.html" >"$work/out"
+check "report: actions have their names" is "$(value actions.names.6)" joint_7
+check "report: both flows" is "$(value actions.reference.14 | tr -cd , | wc -c) $(
+    value actions.accelerated.14 | tr -cd , | wc -c)" "7 7"
+check "report: rows with kind and layer" is "$(value rows.3.kind) $(value rows.3.layer)" \
+    "vision.attention 0"
+check "report: times" value latency_ms.0
+check "report: operations for the roofline" value roofline.ops.0.flop
+expect "report: a folder that is not there" 1 "cannot write" "$pi0" verify --model $libero \
+    --steps 1 --modules vision --report "$work/no/report.html"
+
 exit $((failed > 0))

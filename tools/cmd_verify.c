@@ -90,6 +90,8 @@ static int verify_model(const verify_args *a)
     } else if (!status) {
         print_what(&j);
         pi0_verify_print(&j.v, a->all);
+        if (j.share.n) printf("\n");
+        if (j.share.n) pi0_coverage_print(&j.share);
         pi0_verify_print_failures(&j.v);
         if (a->report) printf("wrote %s\n", a->report);
     }

@@ -184,6 +184,7 @@ typedef struct verify {
 
     verify_actions actions; // of the first observation
     double reference_ms;    // of a chunk, of the first observation
+    int n_images, n_tokens; // of the last observation
     int n_observations;
     bool failed; // there was no memory for a row
 } verify;

@@ -223,6 +223,8 @@ int pi0_verify_job_run(verify_job *j, const verify_args *a, pi0_error *err)
     j->v.seed = a->run.seed.value;
     j->v.other = j->other;
     status = run_all(j, err);
+    if (!status && pi0_verify_wants(&j->v, PART_ACTIONS))
+        status = pi0_coverage_count(&j->share, &j->fast, j->v.n_images, j->v.n_tokens, err);
     if (j->n_ms) qsort(j->ms, (size_t)j->n_ms, sizeof *j->ms, by_value);
     return status;
 }

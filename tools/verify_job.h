@@ -3,6 +3,7 @@
 #ifndef PI0_TOOLS_VERIFY_JOB_H
 #define PI0_TOOLS_VERIFY_JOB_H
 #include "bench_ops.h"
+#include "coverage.h"
 #include "observation_list.h"
 #include "runner.h"
 #include "verify.h"
@@ -27,6 +28,7 @@ typedef struct verify_job {
     char what[200]; // was compared: "2 synthetic observations"
     double *ms;     // [n_ms] chunks of the accelerated flow, without taps; sorted
     int n_ms;
+    coverage share;         // of the accelerated flow on kernels; of the last observation
     op_table ops;           // --report: of a traced chunk
     double peak, bandwidth; // measured beside it
 } verify_job;

@@ -80,6 +80,14 @@ static json_t *roofline_json(const verify_job *j)
     return json_pack("{s:f, s:f, s:o}", "peak", j->peak, "bandwidth", j->bandwidth, "ops", list);
 }
 
+// percent of the FLOPs that kernels compute
+static json_t *coverage_json(const verify_job *j)
+{
+    if (!j->share.n) return json_null();
+    const coverage_row *all = &j->share.row[j->share.n - 1];
+    return json_real(pi0_coverage_percent(all->kernels.flop, all->all.flop));
+}
+
 static json_t *report_json(const verify_job *j)
 {
     const pi0_info *i = &j->fast.info;
@@ -96,10 +104,10 @@ static json_t *report_json(const verify_job *j)
         i->backend, i->isa, i->precision, made->n_threads, made->n_threads == 1 ? "" : "s");
     // a path that is not UTF-8
     if (!about) about = json_string("pi0 verify");
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:f, s:i, s:o}", "about", about, "rows",
-                     rows_json(&j->v), "kinds", kinds_json(), "actions", actions_json(j),
-                     "latency_ms", ms, "reference_ms", j->v.reference_ms, "n_steps",
-                     made->num_steps, "roofline", roofline_json(j));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:i, s:o}", "about", about, "rows",
+                     rows_json(&j->v), "kinds", kinds_json(), "coverage", coverage_json(j),
+                     "actions", actions_json(j), "latency_ms", ms, "reference_ms",
+                     j->v.reference_ms, "n_steps", made->num_steps, "roofline", roofline_json(j));
 }
 
 /* ---- the file ---- */

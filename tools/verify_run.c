@@ -417,10 +417,22 @@ static double spread_of(const kept_stage *actions, int n)
     return sqrt(squares / actions->rows / n);
 }
 
+// what the prefix held: pictures, then the prompt
+static void count_inputs(verify *v, stage_store *reference)
+{
+    const kept_stage *prefix = pi0_store_find(reference, "prefix.embeddings");
+    char name[40];
+    v->n_images = 0;
+    do snprintf(name, sizeof name, "vision.%d.tokens", v->n_images);
+    while (pi0_store_find(reference, name) && ++v->n_images);
+    v->n_tokens = prefix ? prefix->rows - v->n_images * v->info.image_tokens : 0;
+}
+
 static int compare_ends(verify *v, pi0_session *accelerated, const verify_inputs *in, outputs *o,
                         pi0_error *err)
 {
     const kept_stage *actions = pi0_store_find(&o->reference, "actions");
+    count_inputs(v, &o->reference);
     add_unseen(v, &o->reference);
     pi0_verify_common(v, &o->own, &o->reference, o->noise);
     add_other(v, &o->reference, MODE_AGAINST_REFERENCE);

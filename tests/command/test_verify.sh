@@ -30,6 +30,7 @@ for title in "SigLIP patch embedding" "SigLIP attention" "Gemma values" "state p
     "expert MLP" "final norm" "lengths instead of masks" "final actions"; do
     check "the table has $title" grep -q "^  $title .* PASS" "$work/out"
 done
+check "coverage by module" grep -q "^  prefix  *[0-9]* *[0-9.]* *[0-9.]* *100.0 " "$work/out"
 check "nothing fails" sh -c "! grep -q FAIL '$work/out'"
 expect "all layers" 0 "  prefix.L01.attention " "$pi0" verify --model $libero --steps 1 --all
 
@@ -76,6 +77,7 @@ check "report: both flows" is "$(value actions.reference.14 | tr -cd , | wc -c) 
     value actions.accelerated.14 | tr -cd , | wc -c)" "7 7"
 check "report: rows with kind and layer" is "$(value rows.3.kind) $(value rows.3.layer)" \
     "vision.attention 0"
+check "report: coverage" is "$(value coverage)" 100.0
 check "report: times" value latency_ms.0
 check "report: operations for the roofline" value roofline.ops.0.flop
 expect "report: a folder that is not there" 1 "cannot write" "$pi0" verify --model $libero \

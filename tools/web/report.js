@@ -81,6 +81,7 @@ function header() {
     numbers.push(["most of a bound used", `${Math.round((100 * near.rel_l2) / near.bound)} %`]);
   const actions = data.rows.find((r) => r.module === "actions" && r.mode === "accumulated");
   if (actions && actions.pcc !== null) numbers.push(["PCC of the actions", actions.pcc.toFixed(7)]);
+  if (data.coverage !== null) numbers.push(["FLOPs on accelerated kernels", `${data.coverage.toFixed(1)} %`]);
   if (data.latency_ms.length) numbers.push(["chunk, accelerated, p50", seconds(at(data.latency_ms, 50))]);
   if (data.reference_ms > 0) numbers.push(["chunk, reference", seconds(data.reference_ms)]);
   for (const [name, value] of numbers) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* websocket.h - a WebSocket client of few words for tests, on a blocking socket to 127.0.0.1: it
- * can do what no proper client does. Every wait ends after ten seconds. */
+ * can do what no proper client does. Every wait ends after a minute. */
 #ifndef TEST_WEBSOCKET_H
 #define TEST_WEBSOCKET_H
 #include <stdbool.h>

@@ -221,7 +221,7 @@ static char *metrics(const process *p)
     return text;
 }
 
-// a metric reaches this value within ten seconds
+// a metric reaches this value within a minute
 static void wait_metric(const process *p, const char *name, int value)
 {
     char line[128];
@@ -229,7 +229,7 @@ static void wait_metric(const process *p, const char *name, int value)
     for (int i = 0;; i++) {
         char *text = metrics(p);
         const bool there = strstr(text, line);
-        if (!there && i == 500) fail_msg("no '%s' in %s", line, text);
+        if (!there && i == 3000) fail_msg("no '%s' in %s", line, text);
         free(text);
         if (there) return;
         usleep(20000);

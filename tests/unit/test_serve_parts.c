@@ -48,22 +48,24 @@ static void test_reply(void **state)
     msgpack_sbuffer out;
     const double actions[2] = { 1, -0.5 };
     msgpack_sbuffer_init(&out);
-    serve_output x = { actions, 1, 2, 2, 4, -1 };
+    serve_output x = { actions, 1, 2, 2, 4, 16, -1 };
     expect_ok(pi0_serve_encode(&out, &x, &err), &err);
     static const char first[] = "\x83\xa7"
                                 "actions\x84\xc4\x0b__ndarray__\xc3\xc4\x04"
                                 "data\xc4\x10\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\xe0\xbf\xc4\x05"
                                 "dtype\xa3<f8\xc4\x05shape\x92\x01\x02\xadpolicy_timing\x81\xa8"
-                                "infer_ms\xcb\x40\0\0\0\0\0\0\0\xadserver_timing\x81\xa8"
-                                "infer_ms\xcb\x40\x10\0\0\0\0\0\0";
+                                "infer_ms\xcb\x40\0\0\0\0\0\0\0\xadserver_timing\x82\xa8"
+                                "infer_ms\xcb\x40\x10\0\0\0\0\0\0\xa8"
+                                "queue_ms\xcb\x40\x30\0\0\0\0\0\0";
     expect_bytes(&out, first, sizeof first - 1);
 
     // from the second on
     msgpack_sbuffer_clear(&out);
     x.previous_ms = 8;
     expect_ok(pi0_serve_encode(&out, &x, &err), &err);
-    static const char end[] = "\xadserver_timing\x82\xa8"
-                              "infer_ms\xcb\x40\x10\0\0\0\0\0\0\xad"
+    static const char end[] = "\xadserver_timing\x83\xa8"
+                              "infer_ms\xcb\x40\x10\0\0\0\0\0\0\xa8"
+                              "queue_ms\xcb\x40\x30\0\0\0\0\0\0\xad"
                               "prev_total_ms\xcb\x40\x20\0\0\0\0\0\0";
     assert_true(out.size > sizeof end);
     assert_memory_equal(out.data + out.size - (sizeof end - 1), end, sizeof end - 1);

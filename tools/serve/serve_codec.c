@@ -129,8 +129,9 @@ int pi0_serve_encode(msgpack_sbuffer *to, const serve_output *x, pi0_error *err)
     if (!bad) bad = msgpack_pack_map(&p, 1);
     if (!bad) bad = pi0_pack_number(&p, "infer_ms", x->policy_ms);
     if (!bad) bad = pi0_pack_text(&p, "server_timing");
-    if (!bad) bad = msgpack_pack_map(&p, second ? 2 : 1);
+    if (!bad) bad = msgpack_pack_map(&p, second ? 3 : 2);
     if (!bad) bad = pi0_pack_number(&p, "infer_ms", x->server_ms);
+    if (!bad) bad = pi0_pack_number(&p, "queue_ms", x->queue_ms);
     if (!bad && second) bad = pi0_pack_number(&p, "prev_total_ms", x->previous_ms);
     return bad ? pi0_fail(err, PI0_ENOMEM, "no memory for a reply") : PI0_OK;
 }

@@ -27,6 +27,7 @@ typedef struct serve_output {
     const double *actions; // [rows][cols]
     int rows, cols;
     double policy_ms, server_ms; // the network; all of pi0_act()
+    double queue_ms;             // waiting for its turn
     double previous_ms;          // < 0: there was no reply before
 } serve_output;
 

@@ -97,6 +97,7 @@ static int encode(serve *s, const work *k, pi0_error *err)
                              .cols = s->policy.n_actions,
                              .policy_ms = k->timing.total_ms,
                              .server_ms = 1e3 * k->out.infer,
+                             .queue_ms = 1e3 * k->out.queue,
                              .previous_ms = k->q->previous < 0 ? -1 : 1e3 * k->q->previous };
     msgpack_sbuffer_clear(&s->reply);
     return pi0_serve_encode(&s->reply, &x, err);

@@ -21,15 +21,12 @@ enum { EPISODES = 60, ENOUGH = 50, FEW = 9 };
 
 static demo_args arguments_of(const char *task, const char *model, int episodes)
 {
-    const run_options run = RUN_OPTIONS_DEFAULT;
-    return (demo_args){ .run = run,
-                        .task_name = task,
-                        .task = strcmp(task, "reach") ? SIM_TASK_PLACE : SIM_TASK_REACH,
-                        .episodes = episodes,
-                        .execute = 8,
-                        .port = -1,
-                        .run.model = model,
-                        .run.threads = 1 };
+    demo_args a = { .run = RUN_OPTIONS_DEFAULT, .task_name = task, .execute = 8, .port = -1 };
+    a.task = strcmp(task, "reach") ? SIM_TASK_PLACE : SIM_TASK_REACH;
+    a.episodes = episodes;
+    a.run.model = model;
+    a.run.threads = 1;
+    return a;
 }
 
 // successes of the policy in a folder

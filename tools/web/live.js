@@ -17,8 +17,9 @@
 
     /* ---- words ---- */
 
-    function notice(text, stays = false) {
+    function notice(text, stays = false, soft = false) {
         clearTimeout(words);
+        $("notice").className = soft ? "notice soft" : "notice";
         $("notice").textContent = text;
         $("notice").hidden = !text;
         if (text && !stays) words = setTimeout(() => notice(""), 9000);
@@ -44,7 +45,8 @@
             if (m.state) update(m.state);
             if (m.plan) planned(m.plan);
             if (m.other) other = m.other, compare();
-            if (m.notice || m.error) notice(m.notice || m.error);
+            if (m.notice) notice(m.notice, false, true);
+            if (m.error) notice(m.error);
         };
         socket.onclose = () => {
             lost = true;

@@ -123,12 +123,12 @@
     }
 
     function compare() {
+        if (state && !state.overlay) other = null;
         const both = plan && other && other.number === plan.number;
         if (plan) {
             $("mine").textContent = flow_name(plan.flow);
             $("mine-ms").textContent = ms(plan.ms);
         }
-        if (state && !state.overlay) other = null;
         $("other").textContent = other ? flow_name(other.flow) : "the other flow";
         $("other-ms").textContent = other ? ms(other.ms) : "–";
         const most = Math.max(plan ? plan.ms : 0, other ? other.ms : 0, 0.001);

@@ -39,7 +39,7 @@ if "$pi0" inspect demo/place --json | grep -q '"backend":"cpu"'; then
 fi
 echo
 echo "== the same policy at work: it looks, plans, does the first half of its plan, looks again =="
-"$pi0" demo --model demo/place --out "$out/replay.html"
+"$pi0" demo --out "$out/replay.html"
 
 cat <<TEXT
 

@@ -121,6 +121,8 @@ const command pi0_command_demo = {
     "camera, state and commands. An episode succeeds when at its end the block that the sentence\n"
     "names is in the bowl (reach: the hand is at it); it counts as reached when that was so at\n"
     "some time.\n"
+    "The policies that come with pi0 run on one thread unless --threads says otherwise: they are\n"
+    "so small that more of them only wait for each other.\n"
     "Scenes and noise come from --seed: the same on every machine and with every backend.\n"
     "Plan k of episode i starts from stream 65536 i + k of pi0_noise().",
     "pi0 demo --out replay.html\n"

@@ -81,6 +81,8 @@ int pi0_demo_args_finish(const command *self, demo_args *a)
     a->task = strcmp(a->task_name, "reach") ? SIM_TASK_PLACE : SIM_TASK_REACH;
     a->run.words = true;
     if (a->run.model) return STATUS_OK;
+    // the policies that come with pi0 are so small that threads only wait for each other
+    if (!a->run.threads && strcmp(a->run.backend, "reference")) a->run.threads = 1;
     const int missing = pi0_demo_find_model(&a->model, a->task_name, &err);
     a->run.model = a->model;
     return missing ? pi0_report(missing, &err) : STATUS_OK;

@@ -192,7 +192,8 @@ static void test_live(void **state)
     assert_null(strstr(page, "src=\"")); // nothing is fetched from elsewhere
     free(page);
 
-    kill(getpid(), SIGINT);
+    // Ctrl-C, to the thread that would be the command's own
+    pthread_kill(server, SIGINT);
     pthread_join(server, NULL);
     assert_int_equal(code, STATUS_OK);
     close(fd);

@@ -39,6 +39,10 @@ static int no_memory(const walk *w)
 static int make_place(place *to, const walk *w, const char *transitive, size_t n_transitive,
                       const ocdbt_file *file, const ocdbt_ref *ref, int height)
 {
+    if (!file->path[0])
+        return pi0_fail(w->err, PI0_EFORMAT,
+                        "%s: data file \"\": not the path of a file below the checkpoint's folder",
+                        w->dir);
     const int n =
         snprintf(to->path, sizeof to->path, "%.*s%s", (int)n_transitive, transitive, file->path);
     if (n < 0 || (size_t)n >= sizeof to->path)

@@ -108,7 +108,8 @@ static int read_path(ocdbt_file *files, size_t i, uint64_t shared, uint64_t suff
     memcpy(f->path + shared, text, (size_t)suffix);
     f->path[length] = 0;
     f->base = (size_t)base;
-    if (strlen(f->path) == length && is_inside(f->path)) return PI0_OK;
+    // an empty one stands for the root of an empty version; whoever follows it refuses it
+    if (!length || (strlen(f->path) == length && is_inside(f->path))) return PI0_OK;
     return pi0_fail(err, PI0_EFORMAT,
                     "%s: data file \"%s\": not the path of a file below the checkpoint's folder",
                     r->name, f->path);

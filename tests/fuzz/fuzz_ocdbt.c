@@ -25,7 +25,7 @@ static void check_files(const ocdbt_file *files, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const size_t length = strlen(files[i].path);
-        must(length > 0 && length < OCDBT_PATH_SIZE && files[i].base <= length);
+        must(length < OCDBT_PATH_SIZE && files[i].base <= length);
         must(files[i].path[0] != '/' && !strstr(files[i].path, "/../"));
         must(strncmp(files[i].path, "../", 3) && strcmp(files[i].path, ".."));
     }

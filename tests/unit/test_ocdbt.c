@@ -78,20 +78,62 @@ static void every_byte(void **state)
     static const char *const cases[] = { "jax_pi0/1", "jax_pi0_bf16_chunked", "jax_pi05/1",
                                          "jax_pi05_bf16_chunked" };
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i <= COUNT(cases); i++) {
         char dir[600], path[700], *data;
         size_t size;
         pi0_error err;
         ocdbt_manifest m;
-        snprintf(dir, sizeof dir, "%s/openpi_jax/%s/params", PI0_TEST_DATA, cases[i]);
+        snprintf(dir, sizeof dir, "%s/openpi_jax/%s/params", PI0_TEST_DATA,
+                 i < COUNT(cases) ? cases[i] : "");
+        if (i == COUNT(cases)) snprintf(dir, sizeof dir, "%s/ocdbt/deep", PI0_TEST_DATA);
         snprintf(path, sizeof path, "%s/manifest.ocdbt", dir);
         expect_ok(pi0_file_read(&data, &size, path, 1 << 20, &err), &err);
         int n = flip_all(true, (unsigned char *)data, size);
         expect_ok(pi0_ocdbt_manifest_parse(&m, data, size, path, &err), &err);
         n += flip_nodes(dir, m.files[m.root.file].path, &m.root);
-        printf("  %-24s %d changes, all noticed; height of the tree %d\n", cases[i], n, m.height);
+        printf("  %-24s %d changes, all noticed; height of the tree %d\n",
+               i < COUNT(cases) ? cases[i] : "deep", n, m.height);
         pi0_ocdbt_manifest_free(&m);
         free(data);
+    }
+}
+
+/* ---- tensorstore's own stores ---- */
+
+/* Written by tensorstore 0.1.74: "deep" has a tree of several levels, keys in three versions and
+ * inline and other values; "first" one version, whose table of files has a file without a name.
+ * keys.txt: each key, its value's length and the sum of its bytes. */
+static void tensorstores(void **state)
+{
+    static const char *const names[] = { "deep", "first" };
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char dir[600], path[700], line[600];
+        kv_store kv;
+        pi0_error err;
+        size_t n = 0;
+        snprintf(dir, sizeof dir, "%s/ocdbt/%s", PI0_TEST_DATA, names[i]);
+        snprintf(path, sizeof path, "%s/keys.txt", dir);
+        FILE *keys = fopen(path, "r");
+        assert_non_null(keys);
+        expect_ok(pi0_kv_open(&kv, dir, &err), &err);
+        for (; fgets(line, sizeof line, keys); n++) {
+            char key[500], *data;
+            size_t length, is;
+            unsigned sum, total = 0;
+            assert_int_equal(sscanf(line, "%499s %zu %u", key, &length, &sum), 3);
+            const kv_value *v = pi0_kv_find(&kv, key);
+            assert_non_null(v);
+            expect_ok(pi0_kv_read(&data, &is, &kv, key, v, 1 << 20, &err), &err);
+            for (size_t k = 0; k < is; k++) total += (unsigned char)data[k];
+            assert_int_equal(is, length);
+            assert_int_equal(total, sum);
+            free(data);
+        }
+        assert_int_equal(kv.n, n);
+        assert_true(n >= 20);
+        fclose(keys);
+        pi0_kv_close(&kv);
     }
 }
 
@@ -239,9 +281,9 @@ static void bomb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checksum), cmocka_unit_test(every_byte), cmocka_unit_test(a_leaf),
-        cmocka_unit_test(no_tree),  cmocka_unit_test(bad_nodes),  cmocka_unit_test(bad_paths),
-        cmocka_unit_test(bomb),
+        cmocka_unit_test(tensorstores), cmocka_unit_test(checksum), cmocka_unit_test(every_byte),
+        cmocka_unit_test(a_leaf),       cmocka_unit_test(no_tree),  cmocka_unit_test(bad_nodes),
+        cmocka_unit_test(bad_paths),    cmocka_unit_test(bomb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,10 @@
 typedef struct decoded {
     struct decoded *next;
     char *values;
-    size_t bytes;
+    size_t bytes, room;
 } decoded;
+
+#define MAX_SPARES 3 // of a weight's parts, kept for the next one: new memory costs its clearing
 
 static int open_orbax(checkpoint *cp, const char *path, pi0_error *err)
 {
@@ -27,13 +29,25 @@ int pi0_checkpoint_open(checkpoint *cp, const char *path, pi0_error *err)
                               : pi0_safetensors_open(&cp->st, path, err);
 }
 
-void pi0_checkpoint_close(checkpoint *cp)
+static void free_list(decoded *list)
 {
-    for (decoded *d = cp->decoded, *next; d; d = next) {
+    for (decoded *d = list, *next; d; d = next) {
         next = d->next;
         free(d->values);
         free(d);
     }
+}
+
+void pi0_checkpoint_trim(checkpoint *cp)
+{
+    free_list(cp->spares);
+    cp->spares = NULL;
+}
+
+void pi0_checkpoint_close(checkpoint *cp)
+{
+    free_list(cp->decoded);
+    free_list(cp->spares);
     pi0_safetensors_close(&cp->st);
     if (cp->is_orbax) {
         pi0_orbax_map_free(&cp->map);
@@ -56,22 +70,49 @@ char *pi0_checkpoint_home(const char *path)
     return dir;
 }
 
+// a spare block of so many bytes and not much more, or a new one without memory; NULL: no memory
+static decoded *take_block(checkpoint *cp, size_t bytes)
+{
+    for (decoded **d = &cp->spares; *d; d = &(*d)->next) {
+        decoded *found = *d;
+        if (found->room < bytes || found->room / 2 > bytes) continue;
+        *d = found->next;
+        return found;
+    }
+    return calloc(1, sizeof(decoded));
+}
+
 static int read_decoded(checkpoint *cp, const st_tensor *t, tensor_view *view, pi0_error *err)
 {
-    void *values;
     if (t->pick < 0)
         return pi0_fail(err, PI0_EFORMAT, "array %s is no tensor of the model", t->name);
-    decoded *d = malloc(sizeof *d);
+    decoded *d = take_block(cp, t->bytes);
     if (!d) return pi0_fail(err, PI0_ENOMEM, "no memory to read a checkpoint");
-    const int status = pi0_orbax_read(view, &values, &cp->orbax, &cp->map.picks[t->pick], err);
+    void *values = d->values;
+    size_t room = d->room;
+    const int status =
+        pi0_orbax_read(view, &values, &room, &cp->orbax, &cp->map.picks[t->pick], err);
+    *d = (decoded){ cp->decoded, values,
+                    status ? 0 : (size_t)view->rows * (size_t)view->cols * dtype_size(view->type),
+                    room };
     if (status) {
+        free(values);
         free(d);
         return status;
     }
-    *d = (decoded){ cp->decoded, values,
-                    (size_t)view->rows * (size_t)view->cols * dtype_size(view->type) };
     cp->decoded = d;
     return PI0_OK;
+}
+
+// keep a block, and let the oldest go where there are too many
+static void keep_spare(checkpoint *cp, decoded *d)
+{
+    int n = 1;
+    d->next = cp->spares;
+    cp->spares = d;
+    while (d->next && n < MAX_SPARES) d = d->next, n++;
+    free_list(d->next);
+    d->next = NULL;
 }
 
 int pi0_checkpoint_read(checkpoint *cp, const st_tensor *t, tensor_view *view, pi0_error *err)
@@ -95,8 +136,7 @@ void pi0_checkpoint_forget(checkpoint *cp, const tensor_view *view)
         if (at < (*d)->values || at >= (*d)->values + (*d)->bytes) continue;
         decoded *old = *d;
         *d = old->next;
-        free(old->values);
-        free(old);
+        keep_spare(cp, old);
         return;
     }
 }

@@ -11,6 +11,7 @@ typedef struct checkpoint {
     orbax orbax;
     orbax_map map;
     struct decoded *decoded; // what was read and not forgotten
+    struct decoded *spares;  // memory of what was forgotten, for what is read next
 } checkpoint;
 
 /* Open a .safetensors file, a folder with one or with shards, or an Orbax checkpoint. cp must stay
@@ -28,6 +29,9 @@ char *pi0_checkpoint_home(const char *path);
 int pi0_checkpoint_read(checkpoint *cp, const st_tensor *t, tensor_view *view, pi0_error *err);
 // the view will not be read again, or only by pi0_checkpoint_read()
 void pi0_checkpoint_forget(checkpoint *cp, const tensor_view *view);
+
+// give back the memory that is kept for reading more
+void pi0_checkpoint_trim(checkpoint *cp);
 
 // bytes of the decoded tensors that are held now
 size_t pi0_checkpoint_held(const checkpoint *cp);

@@ -29,11 +29,12 @@ typedef struct orbax_map {
 int pi0_orbax_map(orbax_map *map, safetensors *st, orbax *o, pi0_error *err);
 void pi0_orbax_map_free(orbax_map *map);
 
-/* Read a tensor: rows are the first dimension of its shape, columns the rest. *owner is the memory
- * behind the view, the caller's (free). With LoRA the sum, in f32. PI0_EFORMAT, PI0_EIO,
- * PI0_ENOMEM, PI0_EUNSUPPORTED. */
-int pi0_orbax_read(tensor_view *view, void **owner, const orbax *o, const orbax_pick *pick,
-                   pi0_error *err);
+/* Read a tensor: rows are the first dimension of its shape, columns the rest. With LoRA the sum, in
+ * f32. *owner is the memory behind the view, of *room bytes, the caller's (free): what it points to
+ * before is used if it is large enough, else freed. PI0_EFORMAT, PI0_EIO, PI0_ENOMEM,
+ * PI0_EUNSUPPORTED. */
+int pi0_orbax_read(tensor_view *view, void **owner, size_t *room, const orbax *o,
+                   const orbax_pick *pick, pi0_error *err);
 
 /* ---- between the files of this part ---- */
 

@@ -59,53 +59,49 @@ static void widen(float *to, dtype type, const void *from, size_t n)
     for (size_t i = 0; i < n; i++) to[i] = dtype_load(type, from, (ptrdiff_t)i);
 }
 
-// values of a slice, in the layout
-static int read_values(void **values, size_t n, const orbax *o, const orbax_array *a,
-                       const layout *l, pi0_error *err)
+// memory of so many bytes; what there is stays where it is large enough
+static int reserve(void **owner, size_t *room, size_t bytes, const orbax *o, const orbax_array *a,
+                   pi0_error *err)
 {
+    if (*owner && *room >= bytes) return PI0_OK;
+    free(*owner);
     // an allocation that is too large to be true is only ever touched as far as there is data
-    void *p = malloc(n * dtype_size(a->z.type));
-    if (!p)
-        return pi0_fail(err, PI0_ENOMEM, "%s: no memory for %zu values of array %s", o->folder, n,
-                        a->name);
-    const int status = pi0_zarr_read(o->reader, &a->z, l->fixed, l->n_fixed, p, l->stride, err);
-    if (status)
-        free(p);
-    else
-        *values = p;
-    return status;
+    *owner = malloc(bytes);
+    *room = *owner ? bytes : 0;
+    if (*owner) return PI0_OK;
+    return pi0_fail(err, PI0_ENOMEM, "%s: no memory for %zu bytes of array %s", o->folder, bytes,
+                    a->name);
 }
 
 // the values in f32 and the update on top
-static int merge(void **values, size_t n, const layout *l, const orbax *o, const orbax_pick *pick,
-                 pi0_error *err)
+static int merge(void **owner, size_t *room, size_t n, const layout *l, const orbax *o,
+                 const orbax_pick *pick, pi0_error *err)
 {
     float *sum = malloc(n * sizeof *sum);
     if (!sum) return pi0_fail(err, PI0_ENOMEM, "no memory to merge LoRA weights");
-    widen(sum, pick->array->z.type, *values, n);
-    free(*values);
-    *values = sum;
+    widen(sum, pick->array->z.type, *owner, n);
+    free(*owner);
+    *owner = sum;
+    *room = n * sizeof *sum;
     return pi0_orbax_add_lora(sum, l->rows, l->cols, o, pick, err);
 }
 
-int pi0_orbax_read(tensor_view *view, void **owner, const orbax *o, const orbax_pick *pick,
-                   pi0_error *err)
+int pi0_orbax_read(tensor_view *view, void **owner, size_t *room, const orbax *o,
+                   const orbax_pick *pick, pi0_error *err)
 {
-    const layout l = lay_out(pi0_orbax_row(pick->id), pick->array, pick->layer);
+    const orbax_array *a = pick->array;
+    const layout l = lay_out(pi0_orbax_row(pick->id), a, pick->layer);
     const size_t n = (size_t)l.rows * (size_t)l.cols;
-    void *values = NULL;
-    int status = read_values(&values, n, o, pick->array, &l, err);
-    if (!status && pick->lora_a) status = merge(&values, n, &l, o, pick, err);
-    if (status) {
-        free(values);
-        return status;
-    }
-    *owner = values;
-    *view = (tensor_view){ values,
+    int status = reserve(owner, room, n * dtype_size(a->z.type), o, a, err);
+    if (!status)
+        status = pi0_zarr_read(o->reader, &a->z, l.fixed, l.n_fixed, *owner, l.stride, err);
+    if (!status && pick->lora_a) status = merge(owner, room, n, &l, o, pick, err);
+    if (status) return status;
+    *view = (tensor_view){ *owner,
                            l.rows,
                            l.cols,
                            l.transposed ? 1 : l.cols,
                            l.transposed ? l.rows : 1,
-                           pick->lora_a ? DTYPE_F32 : pick->array->z.type };
+                           pick->lora_a ? DTYPE_F32 : a->z.type };
     return PI0_OK;
 }

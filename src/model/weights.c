@@ -258,10 +258,13 @@ int pi0_weights_load(network *net, weight_block *block, const model_sizes *sizes
         return status;
     }
     l.a = (arena){ .base = k.block, .size = k.bytes };
-    b->ops->begin(b);
+    // threads that stay awake would take a processor from the decoding
+    const bool stay_awake = !source->cp->is_orbax;
+    if (stay_awake) b->ops->begin(b);
     load_all(&l, &n);
-    b->ops->end(b);
+    if (stay_awake) b->ops->end(b);
     assert(l.a.used == k.bytes);
+    pi0_checkpoint_trim(source->cp);
     if (l.status) {
         pi0_weights_free(&k, b);
         return l.status;

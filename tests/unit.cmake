@@ -50,6 +50,16 @@ foreach(source IN LISTS unit)
     endif()
 endforeach()
 
+# clients of a server under load and under attack, on the public client library alone
+file(GLOB load load/*.c)
+list(FILTER load EXCLUDE REGEX "/traffic\\.c$")
+foreach(source IN LISTS load)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(pi0_${name} ${source} load/traffic.c)
+    target_compile_definitions(pi0_${name} PRIVATE _DEFAULT_SOURCE)
+    target_link_libraries(pi0_${name} PRIVATE pi0_warnings pi0::client Threads::Threads m)
+endforeach()
+
 if(TARGET pi0)
     file(GLOB scripts CONFIGURE_DEPENDS command/test_*.sh)
     foreach(script IN LISTS scripts)

@@ -3,7 +3,8 @@
 # setup.sh [tests] - finds which of the needed tools and libraries are missing and, on Debian and
 # Ubuntu, installs them through apt-get (as root, or with a sudo that asks for no password).
 # Otherwise it prints the one command to run and stops. Nothing missing: it says nothing. With
-# "tests": also the browser in which the tests open the pages of pi0 demo.
+# "tests": also the browser in which the tests open the pages of pi0 demo, and what the tests of
+# pi0 serve run beside it.
 tests=${1:-}
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -57,6 +58,10 @@ missing() {
 # a browser and what drives it, where they are packages: Ubuntu's is not (the test says it is missing)
 has_package() { have apt-cache && apt-cache show "$1" >/dev/null 2>&1; }
 missing_for_tests() {
+    # the test beside openpi-client makes a virtual environment
+    { have python3 && python3 -c 'import ensurepip' 2>/dev/null; } || echo python3-venv
+    # its package starts a web server: only where nobody works. Elsewhere its test is skipped
+    [ "${CI-}" != true ] || have nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
     for package in chromium chromium-driver python3-selenium; do
         case $package in
         chromium) have chromium ;;

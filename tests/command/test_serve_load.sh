@@ -17,7 +17,7 @@ port=${url##*:}
 if command -v curl >/dev/null; then
     curl -s "http://127.0.0.1:$port/metrics" |
         sed -n 's/^pi0_stage_seconds_\([a-z]*\){stage="overhead"\(,le="\([^"]*\)"\)*} \(.*\)/\1 \3 \4/p' |
-        awk '$1 == "bucket" { le[++n] = $2; upto[n] = $3 } $1 == "count" { all = $3 }
+        awk '$1 == "bucket" { le[++n] = $2; upto[n] = $3 } $1 == "count" { all = $NF }
             END {
                 for (i = 1; i <= n && !half; i++) if (upto[i] >= 0.5 * all) half = le[i]
                 for (i = 1; i <= n && !most; i++) if (upto[i] >= 0.99 * all) most = le[i]

@@ -20,7 +20,7 @@ build: setup ## the library and the command, in build/release
 	@cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
 	@cmake --build build/release --target pi0 pi0_shared pi0_static
 
-demo: build ## pictures and a sentence in, actions and a plot of them out
+demo: build ## a small policy at work: a plan, how often it succeeds, a page to watch it
 	@sh scripts/demo.sh
 
 test: ## everything: gcc, clang, sanitizers, checks of the tree

@@ -63,4 +63,7 @@ run "$work/build/consumer_shared" ""
 run "$work/build/consumer_static" ""
 run "$work/build/consumer_client" ""
 [ "$("$prefix/bin/pi0" --version)" = "pi0 $version" ] || fail "pi0 --version is not \"pi0 $version\""
+# the policies that come with it are found where they were installed
+(cd / && "$prefix/bin/pi0" demo --episodes 1) | grep -qF "$prefix/share/pi0/demo/place: " ||
+    fail "pi0 demo does not find its policy in share/pi0/demo"
 echo "$n programs built and run, version $version"

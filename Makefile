@@ -18,7 +18,8 @@ setup: ## install the packages that are missing (Debian, Ubuntu)
 build: setup ## the library and the command, in build/release
 	@mkdir -p build
 	@cmake --preset release >build/release.log 2>&1 || { cat build/release.log; exit 1; }
-	@cmake --build build/release --target pi0 pi0_shared pi0_static
+	@cmake --build build/release --target pi0 pi0_shared pi0_static \
+	    pi0_client_shared pi0_client_static
 
 demo: build ## a small policy at work: a plan, how often it succeeds, a page to watch it
 	@sh scripts/demo.sh

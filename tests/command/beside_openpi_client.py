@@ -4,6 +4,7 @@
 PI0 is the command, GOLDEN the folder of golden cases, WORK one for files, ECHO the program wire_echo,
 OLD a folder with an openpi-client whose constructor waits for a server (0.1.1). Ends with status 1 and
 a list if something was wrong."""
+import atexit
 import http.client
 import os
 import random
@@ -43,6 +44,7 @@ class Server:
         self.process = subprocess.Popen(
             [PI0, "serve", "--model", os.path.join(GOLDEN, case), "--config", case, "--tokenizer", TOKENIZER,
              "--port", str(port), *options], stderr=self.log)
+        atexit.register(self.process.kill)
         while True:
             with open(self.log.name) as text:
                 text.seek(start)

@@ -27,8 +27,9 @@ import torch
 import transformers
 from lerobot.policies.factory import make_pre_post_processors
 from lerobot.policies.pretrained import PreTrainedPolicy
+from safetensors.torch import load_file
 
-from oracle.policy import tokenizer
+from oracle.policy import load, tokenizer
 from train_demo.loss import PATCHES, Batch, check, flow_loss
 from train_demo.network import new_policy
 from train_demo.tabletop import TASKS, Scene
@@ -57,14 +58,17 @@ class Settings:
     keep: int
     full_from: float
     seed: int
+    start: str  # folder of the policy to go on from; "": a new one
 
 
 class Examples:
     """Batches of scenes along noisy runs of the expert."""
 
-    def __init__(self, task: str, rng: np.random.Generator, tokens: pathlib.Path) -> None:
+    def __init__(
+        self, task: str, rng: np.random.Generator, tokens: pathlib.Path, stats: Stats | None
+    ) -> None:
         self.task, self.rng, self.tokens, self.words = task, rng, tokens, tokenizer(tokens)
-        self.stats = self.statistics(3000)
+        self.stats = stats or self.statistics(3000)
 
     def statistics(self, scenes: int) -> Stats:
         """Mean, deviation, least and largest of state and action."""
@@ -116,8 +120,12 @@ class Training:
         self.settings, self.file = settings, state / "state.pt"
         torch.manual_seed(settings.seed)
         self.rng = np.random.default_rng(settings.seed)
-        self.policy = new_policy()
-        self.examples = Examples(settings.task, self.rng, tokens)
+        self.policy, stats = new_policy(), None
+        if settings.start:
+            start = pathlib.Path(settings.start)
+            self.policy.load_state_dict(load(start, tokens).policy.state_dict())
+            stats = saved_statistics(start)
+        self.examples = Examples(settings.task, self.rng, tokens, stats)
         self.optimizer = torch.optim.AdamW(
             self.policy.parameters(), lr=settings.rate, betas=(0.9, 0.95), weight_decay=0.01
         )
@@ -213,6 +221,16 @@ class Training:
         )
 
 
+def saved_statistics(folder: pathlib.Path) -> Stats:
+    """Those of a finished folder: its weights mean something with them alone."""
+    (file,) = folder.glob("policy_preprocessor_step_*_normalizer_processor.safetensors")
+    stats: Stats = {}
+    for name, values in load_file(file).items():
+        key, kind = name.rsplit(".", 1)
+        stats.setdefault(key, {})[kind] = values
+    return stats
+
+
 def save_folder(
     policy: PreTrainedPolicy, examples: Examples, out: pathlib.Path, bf16: bool
 ) -> None:
@@ -250,6 +268,7 @@ def parse() -> argparse.Namespace:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help=f"of training (default {words(MINUTES)})")
     length.add_argument("--steps", type=int, default=0, help="of training, instead of minutes")
+    add("--from", dest="start", default="", help="folder of a policy to go on from")
     add("--seed", type=int, default=0, help="(default %(default)s)")
     add("--threads", type=int, default=0, help="of PyTorch (default: its own choice)")
     add("--store", default="f32", choices=("f32", "bf16"), help="weights in the file (%(default)s)")

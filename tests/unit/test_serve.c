@@ -343,6 +343,21 @@ static void test_gone(void **state)
     assert_int_equal(finish(&p, SIGTERM), 0);
 }
 
+// whether the next message says that a request was skipped; else it is a reply
+static bool next_is_skipped(int fd)
+{
+    char *data;
+    size_t size;
+    const int opcode = next_message(fd, &data, &size);
+    const bool skipped = opcode == WS_TEXT;
+    if (skipped) assert_non_null(strstr(data, "request skipped: a newer one"));
+    if (!skipped) assert_int_equal(opcode, WS_BINARY);
+    free(data);
+    return skipped;
+}
+
+// of three requests that come while one is computed, the newest alone is computed. On a machine
+// that is busy with something else the first may be over before they have come: then once more
 static void test_latest(void **state)
 {
     (void)state;
@@ -351,14 +366,20 @@ static void test_latest(void **state)
     a.policy = "latest";
     start(&p, &a, false);
     const int fd = join(&p);
-    ask(fd, "num_steps", LONG);
-    wait_metric(&p, "pi0_received_messages_total", 1);
-    usleep(50000);
-    for (int i = 0; i < 3; i++) ask(fd, NULL, 0);
-    expect_reply(fd);
-    expect_text(fd, "request skipped: a newer one");
-    expect_text(fd, "request skipped: a newer one");
-    expect_reply(fd);
+    bool all_came = false;
+    for (int round = 0; round < 10 && !all_came; round++) {
+        bool skipped[4];
+        ask(fd, "num_steps", LONG);
+        wait_metric(&p, "pi0_received_messages_total", 4 * round + 1);
+        usleep(50000);
+        for (int i = 0; i < 3; i++) ask(fd, NULL, 0);
+        for (int i = 0; i < 4; i++) skipped[i] = next_is_skipped(fd);
+        // the first was under way, the last is the newest: whatever the machine does, they are done
+        assert_false(skipped[0]);
+        assert_false(skipped[3]);
+        all_came = skipped[1] && skipped[2];
+    }
+    assert_true(all_came);
     close(fd);
     assert_int_equal(finish(&p, SIGTERM), 0);
 }

@@ -15,7 +15,8 @@ sentence="put the red block in the bowl"
 state=0.842927,0.558296,0 # of the hand in that picture: demo/images/scenes.txt
 
 echo "== the policy =="
-"$pi0" inspect demo/place
+# (its last part counts the work, which is for later: pi0 inspect demo/place)
+"$pi0" inspect demo/place | sed '/^work of a chunk/,$d'
 
 echo
 echo "== it sees $picture and is told: $sentence =="

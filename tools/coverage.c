@@ -61,8 +61,9 @@ void pi0_coverage_print(const coverage *c)
     for (int i = 0; i < c->n_operations; i++) {
         const pi0_operation *o = &c->operation[i];
         if (o->kernel) continue;
-        printf("  plain C: %s %s, %d calls, %.3f GFLOP, %.1f MB: %s\n", o->module, o->op,
-               o->cost.calls, o->cost.flop * 1e-9, o->cost.bytes * 1e-6, o->reason);
+        printf("  plain C: %s %s, %d call%s, %.3f GFLOP, %.1f MB: %s\n", o->module, o->op,
+               o->cost.calls, o->cost.calls == 1 ? "" : "s", o->cost.flop * 1e-9,
+               o->cost.bytes * 1e-6, o->reason);
     }
 }
 

@@ -10,8 +10,9 @@ static void print_conditions(const demo_run *d)
 {
     const demo_args *a = d->a;
     const pi0_info *i = &d->r.info;
-    printf("%s: backend %s, instruction set %s, precision %s, %d threads\n", a->run.model,
-           i->backend, i->isa, i->precision, d->r.made.n_threads);
+    printf("%s: backend %s, instruction set %s, precision %s, %d thread%s\n", a->run.model,
+           i->backend, i->isa, i->precision, d->r.made.n_threads,
+           d->r.made.n_threads == 1 ? "" : "s");
     printf("%d scenes of seed %llu, %d steps each; the first %d of %d planned commands are done, "
            "then it looks again\n",
            d->n, (unsigned long long)a->run.seed.value, pi0_demo_step_count(a), a->execute,

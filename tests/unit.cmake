@@ -69,6 +69,11 @@ if(TARGET pi0)
         if(name MATCHES "emulated" AND PI0_SANITIZE)
             continue()
         endif()
+        # the page drops the other flow's plan when the arm has moved on, which a sanitizer's
+        # reference flow is too slow for; test_demo_live has the server's side
+        if(name MATCHES "pages" AND PI0_SANITIZE)
+            continue()
+        endif()
         pi0_test(${name} sh ${script})
         set_tests_properties(${name} PROPERTIES LABELS command)
         set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT

@@ -43,7 +43,7 @@ observation=$model/observation.msgpack
 check "a reply through nginx" "$PI0" client --url "$url" --observation "$observation"
 
 # ---- one server is killed under load, and comes back ------------------------------------------------
-"$tests/pi0_load" "$url" "$first" 8 60 1 >"$work/load" 2>&1 &
+"$tests/pi0_load" "$url" "$first" 8 300 1 >"$work/load" 2>&1 &
 load=$!
 for _ in $(seq 300); do
     # both have clients by now
@@ -51,7 +51,7 @@ for _ in $(seq 300); do
         [ "$(grep -c connected "$work/second.log")" -ge 3 ] && break
     sleep 0.1
 done
-sleep 1
+sleep 0.3
 kill -9 "$first"
 wait "$first" 2>/dev/null
 sleep 3

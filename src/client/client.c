@@ -299,11 +299,15 @@ static void leave(pi0_client *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-// c->going is set
-static int infer(pi0_client *c, double start, int timeout_ms, double *actions, size_t n_actions,
+// send what is packed, and take the reply
+static int infer(pi0_client *c, const void *data, size_t size, double start,
+                 const pi0_client_request *request, double *actions, size_t n_actions,
                  pi0_client_reply *reply, pi0_error *err)
 {
     pi0_client_reply r = { .sends = 0 };
+    int timeout_ms = request ? request->timeout_ms : 0;
+    c->going = data;
+    c->n_going = size;
     if (timeout_ms < 0) return pi0_fail(err, PI0_EINVAL, "a timeout of %d ms", timeout_ms);
     if (!timeout_ms) timeout_ms = c->o.infer_timeout_ms;
     int status = ask(c, deadline(start, timeout_ms), timeout_ms, &r.sends, err);
@@ -326,16 +330,12 @@ int pi0_client_infer_packed(pi0_client *client, const void *data, size_t size,
     if (size > client->o.max_message)
         status = pi0_fail(err, PI0_EINVAL, "a request of %zu bytes, expected at most %zu", size,
                           client->o.max_message);
-    client->going = data;
-    client->n_going = size;
     if (!status && request && (request->noise || request->has_seed || request->num_steps)) {
         status = pi0_client_pack_more(client, data, size, request, err);
-        client->going = client->request.data;
-        client->n_going = client->request.size;
+        data = client->request.data;
+        size = client->request.size;
     }
-    if (!status)
-        status =
-            infer(client, start, request ? request->timeout_ms : 0, actions, n_actions, reply, err);
+    if (!status) status = infer(client, data, size, start, request, actions, n_actions, reply, err);
     leave(client);
     return status;
 }
@@ -349,11 +349,9 @@ int pi0_client_infer(pi0_client *client, const pi0_observation *obs,
     int status = enter(client, err);
     if (status) return status;
     status = pi0_client_pack(client, obs, request, err);
-    client->going = client->request.data;
-    client->n_going = client->request.size;
     if (!status)
-        status =
-            infer(client, start, request ? request->timeout_ms : 0, actions, n_actions, reply, err);
+        status = infer(client, client->request.data, client->request.size, start, request, actions,
+                       n_actions, reply, err);
     leave(client);
     return status;
 }

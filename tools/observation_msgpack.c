@@ -62,7 +62,7 @@ static int extend_key(char key[MAX_KEY], const msgpack_object *k, const place *p
     return PI0_OK;
 }
 
-// recursion is bounded by pi0_msgpack_check()
+// recursion is bounded by pi0_msgpack_read()
 static int collect(reading *r, const msgpack_object *map, const char *before)
 {
     int status = PI0_OK;
@@ -232,24 +232,23 @@ static int take_all(reading *r, const msgpack_object *root)
     return status;
 }
 
+int pi0_observation_unpacked(observation_file *o, const msgpack_object *root, const char *name,
+                             const pi0_policy_info *policy, pi0_error *err)
+{
+    reading r = { .o = o, .policy = policy, .p = { name, "", err } };
+    int status = pi0_observation_begin(o, name, err);
+    if (status) return status;
+    status = take_all(&r, root);
+    if (status) pi0_observation_file_free(o);
+    return status;
+}
+
 int pi0_observation_msgpack(observation_file *o, const void *data, size_t size, const char *name,
                             const pi0_policy_info *policy, pi0_error *err)
 {
     msgpack_unpacked unpacked;
-    size_t at = 0;
-    reading r = { .o = o, .policy = policy, .p = { name, "", err } };
-    int status = pi0_msgpack_check(data, size, name, err);
-    if (!status) status = pi0_observation_begin(o, name, err);
-    if (status) return status;
-
-    // texts and bytes stay where they are in `data`
-    msgpack_unpacked_init(&unpacked);
-    const msgpack_unpack_return result = msgpack_unpack_next(&unpacked, data, size, &at);
-    if (result == MSGPACK_UNPACK_SUCCESS)
-        status = take_all(&r, &unpacked.data);
-    else
-        status = pi0_fail(err, PI0_EFORMAT, "%s: damaged msgpack near byte %zu", name, at);
+    int status = pi0_msgpack_read(&unpacked, data, size, name, err);
+    if (!status) status = pi0_observation_unpacked(o, &unpacked.data, name, policy, err);
     msgpack_unpacked_destroy(&unpacked);
-    if (status) pi0_observation_file_free(o);
     return status;
 }

@@ -19,6 +19,13 @@ int pi0_observation_add_state(observation_file *o, const pi0_state *state, const
 int pi0_observation_set_prompt(observation_file *o, const char *text, size_t size, const place *p);
 int pi0_observation_add_unused(observation_file *o, const char *key, const place *p);
 
+/* ---- msgpack ---- */
+
+/* pi0_observation_msgpack() of a document that was read already, which must outlive *o but for
+ * `root` itself. Defined in observation_msgpack.c. */
+int pi0_observation_unpacked(observation_file *o, const msgpack_object *root, const char *name,
+                             const pi0_policy_info *policy, pi0_error *err);
+
 /* ---- numpy's arrays ---- */
 
 /* A picture of the array as this robot gives pictures. u8 stays where it is; floats become f32 that

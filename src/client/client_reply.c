@@ -68,7 +68,7 @@ static json_t *list_json(const msgpack_object *o, const place *p)
     return list;
 }
 
-// recursion is bounded by pi0_msgpack_check()
+// recursion is bounded by pi0_msgpack_read()
 static json_t *to_json(const msgpack_object *o, const place *p)
 {
     switch (o->type) {
@@ -93,16 +93,12 @@ static json_t *to_json(const msgpack_object *o, const place *p)
 
 /* ---- documents ---- */
 
-// check, unpack; whatever comes back, destroy *u
+// whatever comes back, destroy *u
 static int unpack(msgpack_unpacked *u, const void *data, size_t size, const char *name,
                   pi0_error *err)
 {
-    size_t at = 0;
-    msgpack_unpacked_init(u);
-    const int status = pi0_msgpack_check(data, size, name, err);
+    const int status = pi0_msgpack_read(u, data, size, name, err);
     if (status) return status;
-    if (msgpack_unpack_next(u, data, size, &at) != MSGPACK_UNPACK_SUCCESS)
-        return pi0_fail(err, PI0_EFORMAT, "%s: damaged msgpack near byte %zu", name, at);
     if (u->data.type != MSGPACK_OBJECT_MAP)
         return pi0_fail(err, PI0_EFORMAT, "%s: the server sent no map", name);
     return PI0_OK;

@@ -114,3 +114,15 @@ int pi0_msgpack_check(const void *data, size_t size, const char *file, pi0_error
                         file, size - w.at, w.at);
     return PI0_OK;
 }
+
+int pi0_msgpack_read(msgpack_unpacked *u, const void *data, size_t size, const char *file,
+                     pi0_error *err)
+{
+    size_t at = 0;
+    msgpack_unpacked_init(u);
+    const int status = pi0_msgpack_check(data, size, file, err);
+    if (status) return status;
+    if (msgpack_unpack_next(u, data, size, &at) != MSGPACK_UNPACK_SUCCESS)
+        return pi0_fail(err, PI0_EFORMAT, "%s: damaged msgpack near byte %zu", file, at);
+    return PI0_OK;
+}

@@ -37,6 +37,10 @@ typedef struct numpy_array {
 /* Check a whole document before msgpack-c reads it, which trusts its counts: one value, nothing
  * behind it, nothing cut off, depth and number of values bounded. PI0_EFORMAT with the offset */
 int pi0_msgpack_check(const void *data, size_t size, const char *file, pi0_error *err);
+/* The same, then read: texts and bytes in u->data stay where they are in `data`. Whatever comes
+ * back, destroy *u. */
+int pi0_msgpack_read(msgpack_unpacked *u, const void *data, size_t size, const char *file,
+                     pi0_error *err);
 
 bool pi0_msgpack_is(const msgpack_object *text, const char *name); // text or bytes
 // the value of a map's key, NULL if there is none (or it is no map)

@@ -51,12 +51,9 @@ static void echo(const char *data, size_t size)
     msgpack_packer packer;
     msgpack_unpacked u;
     pi0_error err = { .message = "" };
-    size_t at = 0;
     msgpack_sbuffer_init(&to);
     msgpack_packer_init(&packer, &to, msgpack_sbuffer_write);
-    msgpack_unpacked_init(&u);
-    int bad = pi0_msgpack_check(data, size, "document", &err);
-    if (!bad) bad = msgpack_unpack_next(&u, data, size, &at) != MSGPACK_UNPACK_SUCCESS;
+    int bad = pi0_msgpack_read(&u, data, size, "document", &err);
     if (!bad) bad = pack(&packer, &u.data, &(place){ "document", "value", &err });
     if (bad) {
         to.size = 0;

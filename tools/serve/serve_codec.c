@@ -2,7 +2,7 @@
 /* serve_codec.c - see serve_codec.h. */
 #include "serve_codec.h"
 #include "fail.h"
-#include "wire/numpy.h"
+#include "observation_parts.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -76,29 +76,17 @@ static int take_noise(serve_input *in, const msgpack_object *root, int rows, int
     return PI0_OK;
 }
 
-static int take_options(serve_input *in, const void *data, size_t size, int rows, int cols,
-                        pi0_error *err)
-{
-    msgpack_unpacked unpacked;
-    size_t at = 0;
-    int status = pi0_msgpack_check(data, size, NAME, err);
-    if (status) return status;
-    msgpack_unpacked_init(&unpacked);
-    if (msgpack_unpack_next(&unpacked, data, size, &at) != MSGPACK_UNPACK_SUCCESS)
-        status = pi0_fail(err, PI0_EFORMAT, NAME ": damaged msgpack near byte %zu", at);
-    if (!status) status = take_seed(in, &unpacked.data, err);
-    if (!status) status = take_steps(in, &unpacked.data, err);
-    if (!status) status = take_noise(in, &unpacked.data, rows, cols, err);
-    msgpack_unpacked_destroy(&unpacked);
-    return status;
-}
-
 int pi0_serve_decode(serve_input *in, const void *data, size_t size, const pi0_policy_info *policy,
                      int rows, int cols, pi0_error *err)
 {
+    msgpack_unpacked u;
     *in = (serve_input){ .num_steps = 0 };
-    int status = take_options(in, data, size, rows, cols, err);
-    if (!status) status = pi0_observation_msgpack(&in->o, data, size, NAME, policy, err);
+    int status = pi0_msgpack_read(&u, data, size, NAME, err);
+    if (!status) status = take_seed(in, &u.data, err);
+    if (!status) status = take_steps(in, &u.data, err);
+    if (!status) status = take_noise(in, &u.data, rows, cols, err);
+    if (!status) status = pi0_observation_unpacked(&in->o, &u.data, NAME, policy, err);
+    msgpack_unpacked_destroy(&u);
     if (status) {
         free(in->noise);
         *in = (serve_input){ .num_steps = 0 };

@@ -45,8 +45,6 @@ missing() {
     have_library libwebsockets || echo libwebsockets-dev
     have_library cmocka || echo libcmocka-dev
     have_library msgpack-c || have_library msgpack || msgpack_package
-    # emulated processors for the tests
-    [ "$(uname -m)" != x86_64 ] || have qemu-x86_64 || echo qemu-user
     [ "$tests" != tests ] || missing_for_tests
     if ! have clang; then
         echo clang

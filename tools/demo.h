@@ -119,8 +119,4 @@ int pi0_demo_print_json(const demo_run *d, pi0_error *err);
 int pi0_demo_write_replay(const demo_run *d, const char *path, pi0_error *err);
 // scenes, first observations, noises and first plans of all episodes
 int pi0_demo_write_dump(const demo_run *d, const char *path, pi0_error *err);
-
-// a file that becomes `path` when it is whole: demo_file.c. `status` of the writing before
-int pi0_demo_file_open(FILE **file, char part[4096], const char *path, pi0_error *err);
-int pi0_demo_file_close(FILE *file, const char *part, const char *path, int status, pi0_error *err);
 #endif

@@ -10,6 +10,7 @@
  * and in __metadata__ task, and prompts: a line for each episode. */
 #include "demo.h"
 #include "fail.h"
+#include "output_file.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,11 +197,11 @@ int pi0_demo_write_dump(const demo_run *d, const char *path, pi0_error *err)
     u.picture = malloc((size_t)SIM_SIZE * SIM_SIZE * 3);
     if (!u.noise || !u.kicks || !u.picture)
         status = pi0_fail(err, PI0_ENOMEM, "%s: no memory", path);
-    char part[4096];
-    if (!status) status = pi0_demo_file_open(&u.file, part, path, err);
+    char part[OUTPUT_PATH];
+    if (!status) status = pi0_output_open(&u.file, part, path, err);
     if (!status) {
         status = write_all(&u, err);
-        status = pi0_demo_file_close(u.file, part, path, status, err);
+        status = pi0_output_close(u.file, part, path, status, err);
     }
     free(u.noise);
     free(u.kicks);

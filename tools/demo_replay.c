@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* demo_replay.c - the page of pi0 demo --out: tools/web/replay.html with the episodes in it. */
 #include "demo.h"
-#include "fail.h"
 #include "pages.h"
 #include <jansson.h>
 #include <math.h>
@@ -10,7 +9,6 @@
 
 #define SHOWN 40      // episodes, the first ones …
 #define SHOWN_ALL 100 // … and with those that failed at most so many
-#define PLACE "@DATA@"
 
 // four decimals are a fiftieth of a pixel
 static json_t *rounded(double x)
@@ -86,33 +84,7 @@ static json_t *run_json(const demo_run *d)
                      "ms_p99", d->ms_p99, "episodes", episodes);
 }
 
-// JSON between script tags: "<" may begin a tag's end, and is the same when it is escaped
-static void write_escaped(FILE *f, const char *text)
-{
-    for (; *text; text++)
-        if (*text == '<')
-            fputs("\\u003c", f);
-        else
-            fputc(*text, f);
-}
-
 int pi0_demo_write_replay(const demo_run *d, const char *path, pi0_error *err)
 {
-    FILE *f;
-    char part[4096];
-    const char *page = (const char *)pi0_page_replay;
-    json_t *o = run_json(d);
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    json_decref(o);
-    if (!text) return pi0_fail(err, PI0_ENOMEM, "%s: no memory", path);
-    int status = pi0_demo_file_open(&f, part, path, err);
-    if (!status) {
-        const char *at = strstr(page, PLACE);
-        fwrite(page, 1, (size_t)(at - page), f);
-        write_escaped(f, text);
-        fputs(at + strlen(PLACE), f);
-        status = pi0_demo_file_close(f, part, path, status, err);
-    }
-    free(text);
-    return status;
+    return pi0_page_write(path, pi0_page_replay, run_json(d), 6, err);
 }

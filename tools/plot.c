@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plot.c - the trajectories of an action chunk as SVG: axes with ticks, lines, legend. */
 #include "plot.h"
+#include "output_file.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WIDTH 860
 #define LEFT 70
@@ -196,25 +196,10 @@ static void write_svg(FILE *f, const plot *p)
 
 int pi0_plot_write(const char *path, const plot *p, pi0_error *err)
 {
-    // renaming over a device or a pipe would remove it
-    if (!access(path, F_OK) && !pi0_file_exists(path))
-        return pi0_fail(err, PI0_EIO, "%s: not a regular file", path);
-    // under another name, renamed when whole
-    const size_t size = strlen(path) + 8;
-    char *part = malloc(size);
-    if (!part) return pi0_fail(err, PI0_ENOMEM, "%s: no memory", path);
-    snprintf(part, size, "%s.part", path);
-    FILE *f = fopen(part, "w");
-    int status = f ? PI0_OK : pi0_fail_errno(err, PI0_EIO, "%s: cannot create", part);
-    if (f) {
-        write_svg(f, p);
-        const int bad = ferror(f);
-        if (fclose(f) || bad)
-            status = pi0_fail_errno(err, PI0_EIO, "%s: write", part);
-        else if (rename(part, path))
-            status = pi0_fail_errno(err, PI0_EIO, "%s: cannot rename to %s", part, path);
-        if (status) remove(part);
-    }
-    free(part);
-    return status;
+    FILE *f;
+    char part[OUTPUT_PATH];
+    const int status = pi0_output_open(&f, part, path, err);
+    if (status) return status;
+    write_svg(f, p);
+    return pi0_output_close(f, part, path, PI0_OK, err);
 }

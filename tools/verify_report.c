@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define PLACE "/*DATA*/" // in the page, where the results go
 
 /* ---- the parts of the JSON ---- */
 
@@ -112,46 +109,10 @@ static json_t *report_json(const verify_job *j)
 
 /* ---- the file ---- */
 
-// JSON between script tags: "<" may begin a tag's end, and is the same when it is escaped
-static void write_escaped(FILE *f, const char *text)
-{
-    for (; *text; text++)
-        if (*text == '<')
-            fputs("\\u003c", f);
-        else
-            fputc(*text, f);
-}
-
-static int write_page(FILE *f, const char *text)
-{
-    const char *page = (const char *)pi0_page_report, *at = strstr(page, PLACE);
-    fwrite(page, 1, (size_t)(at - page), f);
-    write_escaped(f, text);
-    fputs(at + strlen(PLACE), f);
-    return ferror(f) | fclose(f);
-}
-
 int pi0_verify_report(const verify_job *j, const char *path, pi0_error *err)
 {
-    json_t *o = report_json(j);
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(8)) : NULL, part[4096];
-    json_decref(o);
-    if (!text) return pi0_fail(err, PI0_ENOMEM, "%s: no memory for the report", path);
-    int status = PI0_OK;
-    FILE *f = NULL;
     pi0_interrupt_hold(true);
-    // renaming over a device or a pipe would remove it
-    if (!access(path, F_OK) && !pi0_file_exists(path))
-        status = pi0_fail(err, PI0_EIO, "%s: not a regular file", path);
-    else if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
-        status = pi0_fail(err, PI0_EINVAL, "--report: the name is too long");
-    else if (!(f = fopen(part, "wb")))
-        status = pi0_fail_errno(err, PI0_EIO, "%s: cannot write", path);
-    if (f && (write_page(f, text) || rename(part, path))) {
-        status = pi0_fail_errno(err, PI0_EIO, "%s: cannot write", path);
-        unlink(part);
-    }
+    const int status = pi0_page_write(path, pi0_page_report, report_json(j), 8, err);
     pi0_interrupt_hold(false);
-    free(text);
     return status;
 }

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* demo_file.c - a file under another name, renamed when it is whole. */
-#include "demo.h"
+/* output_file.c - see output_file.h. */
+#include "output_file.h"
 #include "fail.h"
-#include <stdio.h>
 #include <unistd.h>
 
-int pi0_demo_file_open(FILE **file, char part[4096], const char *path, pi0_error *err)
+int pi0_output_open(FILE **file, char part[OUTPUT_PATH], const char *path, pi0_error *err)
 {
     // renaming over a device or a pipe would remove it
     if (!access(path, F_OK) && !pi0_file_exists(path))
         return pi0_fail(err, PI0_EIO, "%s: not a regular file", path);
-    if (snprintf(part, 4096, "%s.part", path) >= 4096)
+    if (snprintf(part, OUTPUT_PATH, "%s.part", path) >= OUTPUT_PATH)
         return pi0_fail(err, PI0_EINVAL, "%.60s...: the path is too long", path);
     *file = fopen(part, "w");
-    return *file ? PI0_OK : pi0_fail_errno(err, PI0_EIO, "%s: cannot create", part);
+    return *file ? PI0_OK : pi0_fail_errno(err, PI0_EIO, "%s: cannot write", part);
 }
 
-int pi0_demo_file_close(FILE *file, const char *part, const char *path, int status, pi0_error *err)
+int pi0_output_close(FILE *file, const char *part, const char *path, int status, pi0_error *err)
 {
     const bool bad = ferror(file);
     if ((fclose(file) || bad) && !status)

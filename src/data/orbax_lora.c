@@ -39,6 +39,15 @@ static int check_half(const orbax_array *half, const orbax_array *base, int rank
                     o->folder, half->name, base->name, MAX_RANK, rank_axis);
 }
 
+// a matrix of each layer of the two Gemma stacks, or one of each head: what can be merged
+static bool has_product(const orbax_pick *pick)
+{
+    int64_t fixed[ZARR_MAX_DIMS];
+    const orbax_row *row = pi0_orbax_row(pick->id);
+    const int n_dims = pick->array->z.n_dims;
+    return row->axes[0] == 'L' && n_dims - pi0_orbax_fixed(fixed, row, n_dims, 0) >= 2;
+}
+
 int pi0_orbax_find_lora(orbax_pick *pick, int *rank, const orbax *o, pi0_error *err)
 {
     const orbax_array *base = pick->array;
@@ -46,6 +55,11 @@ int pi0_orbax_find_lora(orbax_pick *pick, int *rank, const orbax *o, pi0_error *
     pick->lora_a = find_half(o, base->name, "a");
     pick->lora_b = find_half(o, base->name, "b");
     if (!pick->lora_a && !pick->lora_b) return PI0_OK;
+    if (!has_product(pick))
+        return pi0_fail(err, PI0_EUNSUPPORTED,
+                        "%s: LoRA weights beside array %s, expected beside the matrices of the "
+                        "language model's and the expert's layers alone",
+                        o->folder, base->name);
     if (!pick->lora_a || !pick->lora_b)
         return pi0_fail(err, PI0_EFORMAT, "%s: only one of lora_a and lora_b is there for array %s",
                         o->folder, base->name);
@@ -107,13 +121,10 @@ static void sum_heads(float *b, int heads, size_t n)
 int pi0_orbax_add_lora(float *to, int rows, int cols, const orbax *o, const orbax_pick *pick,
                        pi0_error *err)
 {
-    const char *axes = pi0_orbax_row(pick->id)->axes;
     const int64_t *shape = pick->array->z.shape;
     const int last = pick->array->z.n_dims - 1, rank = (int)pick->lora_a->z.shape[last];
     int64_t fixed[ZARR_MAX_DIMS];
-    int n_fixed = 0;
-    for (; strchr("L01.", axes[n_fixed]); n_fixed++)
-        fixed[n_fixed] = axes[n_fixed] == 'L' ? pick->layer : axes[n_fixed] == '1';
+    const int n_fixed = pi0_orbax_fixed(fixed, pi0_orbax_row(pick->id), last + 1, pick->layer);
     float *a = NULL, *b = NULL, *row = malloc((size_t)shape[last] * sizeof *row);
     int status = row ? read_half(&a, o, pick->lora_a, fixed, n_fixed, err)
                      : pi0_fail(err, PI0_ENOMEM, "no memory to merge LoRA weights");

@@ -92,6 +92,16 @@ const orbax_row *pi0_orbax_row(enum tensor_id id)
     return &table[id];
 }
 
+int pi0_orbax_fixed(int64_t fixed[ZARR_MAX_DIMS], const orbax_row *row, int n_dims, int layer)
+{
+    int n = 0;
+    for (; n < n_dims && strchr("kL01.", row->axes[n]); n++) {
+        const char axis = row->axes[n];
+        fixed[n] = axis == 'k' || axis == 'L' ? layer : axis == '1';
+    }
+    return n;
+}
+
 /* ---- shapes ---- */
 
 // a map while it is made

@@ -46,10 +46,13 @@ typedef struct orbax_row {
     const char *array, *axes, *tensor;
 } orbax_row;
 const orbax_row *pi0_orbax_row(enum tensor_id id);
+// the indices of an array's picked axes for a layer; returns how many stand in front
+int pi0_orbax_fixed(int64_t fixed[ZARR_MAX_DIMS], const orbax_row *row, int n_dims, int layer);
 
 // the low-rank update of a tensor, added to to[in][out] (f32, as pi0_orbax_read lays it out)
 int pi0_orbax_add_lora(float *to, int rows, int cols, const orbax *o, const orbax_pick *pick,
                        pi0_error *err);
-// lora_a and lora_b of an array, where they are; a half that is alone and wrong shapes: PI0_EFORMAT
+// lora_a and lora_b of an array, where they are; a half that is alone and wrong shapes:
+// PI0_EFORMAT; beside an array that is no product of a layer: PI0_EUNSUPPORTED
 int pi0_orbax_find_lora(orbax_pick *pick, int *rank, const orbax *o, pi0_error *err);
 #endif

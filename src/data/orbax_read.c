@@ -31,10 +31,7 @@ static layout lay_out(const orbax_row *row, const orbax_array *a, int layer)
     const size_t n_rows = strcspn(row->tensor, ",");
     const int n = a->z.n_dims;
     // what is picked stands in front
-    for (; l.n_fixed < n && strchr("kL01.", row->axes[l.n_fixed]); l.n_fixed++)
-        l.fixed[l.n_fixed] = row->axes[l.n_fixed] == '1'          ? 1
-                             : strchr("kL", row->axes[l.n_fixed]) ? layer
-                                                                  : 0;
+    l.n_fixed = pi0_orbax_fixed(l.fixed, row, n, layer);
     const char last = row->axes[n - 1];
     const bool vector = !row->tensor[n_rows];
     l.transposed = !vector && memchr(row->tensor, last, n_rows);

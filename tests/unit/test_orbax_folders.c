@@ -274,6 +274,26 @@ static void refused(void **state)
                (zarr_array){ .n_dims = 4, .shape = { 3, 8, 64, 16 }, .type = DTYPE_F32 }, 3, RANK,
                1);
     expect_load(&dir, PI0_EFORMAT, "only one of lora_a and lora_b");
+    // beside what is no matrix of a layer
+    static const char *const others[] = {
+        "PaliGemma/llm/embedder/input_embedding", LAYERS "pre_attention_norm/scale",
+        "PaliGemma/img/Transformer/encoderblock/MlpBlock_0/Dense_0/kernel", "action_in_proj/bias"
+    };
+    for (size_t i = 0; i < COUNT(others); i++) {
+        orbax o;
+        pi0_error err;
+        char name[200];
+        const tmpdir other = write_plain(&c);
+        expect_ok(pi0_orbax_open(&o, c.model, &err), &err);
+        const zarr_array *z = &pi0_orbax_find(&o, others[i])->z;
+        snprintf(name, sizeof name, "%s_lora_a", others[i]);
+        write_half(&other, name, *z, z->n_dims - 1, RANK, 1);
+        snprintf(name, sizeof name, "%s_lora_b", others[i]);
+        write_half(&other, name, *z, z->n_dims > 1 ? z->n_dims - 2 : 0, RANK, 2);
+        pi0_orbax_close(&o);
+        expect_load(&other, PI0_EUNSUPPORTED, "LoRA weights beside array");
+        tmpdir_remove(&other);
+    }
     // a PEFT adapter beside it
     tmpdir_write_text(&dir, "adapter_config.json", "{}");
     expect_load(&dir, PI0_EUNSUPPORTED, "PEFT adapter");

@@ -75,10 +75,10 @@ static inline void on_message(void *user, net_id id, net_message *m)
     if (t->echo) pi0_net_send(t->server, id, m->binary, m->data, m->size);
 }
 
-static inline void on_sent(void *user, net_id id, int left)
+static inline void on_sent(void *user, net_id id, const void *tag)
 {
     seen *t = user;
-    (void)id, (void)left;
+    (void)id, (void)tag;
     pthread_mutex_lock(&t->lock);
     t->sent++;
     pthread_mutex_unlock(&t->lock);

@@ -93,8 +93,8 @@ typedef struct net_options {
     int (*authorize)(void *user, const net_request *request);
     void (*open)(void *user, net_id id, const net_request *request);
     void (*message)(void *user, net_id id, net_message *m);
-    // a message of pi0_net_send() was handed to the kernel; `left` more wait in the queue
-    void (*sent)(void *user, net_id id, int left);
+    // a message was handed to the kernel; tag: its sender's, freed after the call, NULL for none
+    void (*sent)(void *user, net_id id, const void *tag);
     // the last call for this id; also for those that are still there when the server stops
     void (*close)(void *user, net_id id, const net_end *end);
 
@@ -102,8 +102,6 @@ typedef struct net_options {
     size_t max_receiving; // bytes of all messages that are half received; more: closed with 1013
     size_t max_queued;    // bytes that wait to be sent to one connection; more: NET_FULL
     int max_connections;  // HTTP and WebSocket; more are answered with 503 and closed
-    bool any_origin; // web pages of other hosts may connect. Default: a request with the header
-                     // Origin is refused (403) unless that is the host which was asked
 
     // seconds; 0: for ever
     double handshake_timeout; // from the connection to the end of the request's headers
@@ -152,6 +150,9 @@ enum net_result {
 
 // queue a message; data is copied
 enum net_result pi0_net_send(net_server *s, net_id id, bool binary, const void *data, size_t size);
+// the same; `sent` gets tag, from malloc, which is the server's from here on, whatever comes back
+enum net_result pi0_net_send_tagged(net_server *s, net_id id, bool binary, const void *data,
+                                    size_t size, void *tag);
 /* Bytes that wait to be sent: a stream of pictures leaves one out while this is not 0. */
 size_t pi0_net_queued(net_server *s, net_id id);
 /* Close after what is queued: code 1000, 1001, 1002, 1003, 1007 to 1011 or 3000 to 4999; the

@@ -30,9 +30,9 @@ static void copy_header(headers *h, char to[HEADER_MAX], struct lws *wsi, enum l
 
 /* A page in a browser can reach servers that only its own machine can reach. The browser says which
  * site the page is of: "http://HOST" of this very server, or it is refused. */
-static bool foreign_page(const net_link *l, const headers *h)
+static bool foreign_page(const headers *h)
 {
-    if (!h->origin[0] || l->server->o.any_origin) return false;
+    if (!h->origin[0]) return false;
     const char *site = strstr(h->origin, "://");
     return !site || strcasecmp(site + 3, h->host) != 0;
 }
@@ -46,7 +46,7 @@ static int judge(net_link *l, bool websocket, net_request *q, headers *h)
     copy_header(h, h->host, l->wsi, WSI_TOKEN_HOST);
     *q = (net_request){ websocket ? l->id : 0, websocket, l->path, l->peer, h->authorization };
     if (h->too_long) return 431;
-    if (foreign_page(l, h)) return 403;
+    if (foreign_page(h)) return 403;
     if (websocket && o->websocket_path && strcmp(o->websocket_path, l->path)) return 404;
     return o->authorize ? o->authorize(o->user, q) : 0;
 }

@@ -11,6 +11,7 @@
 // a message on its way out
 typedef struct net_item {
     struct net_item *next;
+    void *tag; // for `sent`
     bool binary;
     size_t size;
     unsigned char data[]; // [LWS_PRE + size], the head that libwebsockets fills in comes first
@@ -51,7 +52,6 @@ typedef struct net_link {
     enum net_stage stage;
     net_item *first, **last;
     size_t queued;
-    int n_queued;
     int close_code; // 0: not to be closed
     char close_reason[124];
 } net_link;
@@ -98,6 +98,7 @@ int pi0_net_on_listener(struct lws *wsi, enum lws_callback_reasons reason, void 
 // a slot for a new connection; NULL: all are taken
 net_link *pi0_net_link_new(net_server *s, const char *peer);
 void pi0_net_link_free(net_link *l);
+void pi0_net_item_free(net_item *item);
 void pi0_net_link_stage(net_link *l, enum net_stage stage);
 // cut off without a word
 void pi0_net_link_kill(net_link *l, const char *fault);

@@ -28,6 +28,12 @@ net_link *pi0_net_link_new(net_server *s, const char *peer)
     return l;
 }
 
+void pi0_net_item_free(net_item *item)
+{
+    free(item->tag);
+    free(item);
+}
+
 void pi0_net_link_free(net_link *l)
 {
     net_server *s = l->server;
@@ -37,7 +43,7 @@ void pi0_net_link_free(net_link *l)
     pi0_net_lock(s);
     for (net_item *i = l->first, *next; i; i = next) {
         next = i->next;
-        free(i);
+        pi0_net_item_free(i);
     }
     s->stats.connections--;
     *l = (net_link){ .id = 0 };
@@ -149,21 +155,29 @@ static enum net_result append(net_server *s, net_id id, net_item *item)
     *l->last = item;
     l->last = &item->next;
     l->queued += item->size;
-    l->n_queued++;
     return NET_QUEUED;
 }
 
 enum net_result pi0_net_send(net_server *s, net_id id, bool binary, const void *data, size_t size)
 {
+    return pi0_net_send_tagged(s, id, binary, data, size, NULL);
+}
+
+enum net_result pi0_net_send_tagged(net_server *s, net_id id, bool binary, const void *data,
+                                    size_t size, void *tag)
+{
     net_item *item = malloc(sizeof *item + LWS_PRE + size);
-    if (!item) return NET_NO_MEMORY;
-    *item = (net_item){ .binary = binary, .size = size };
+    if (!item) {
+        free(tag);
+        return NET_NO_MEMORY;
+    }
+    *item = (net_item){ .tag = tag, .binary = binary, .size = size };
     if (size) memcpy(item->data + LWS_PRE, data, size);
     pi0_net_lock(s);
     const enum net_result result = append(s, id, item);
     if (result == NET_QUEUED) pi0_net_wake(s);
     pi0_net_unlock(s);
-    if (result != NET_QUEUED) free(item);
+    if (result != NET_QUEUED) pi0_net_item_free(item);
     return result;
 }
 

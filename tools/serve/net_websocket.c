@@ -66,10 +66,8 @@ static void deliver(net_link *l)
                       .begun = l->in_begun,
                       .ended = pi0_seconds() };
     m.data[m.size] = 0;
-    s->receiving -= l->in_room;
-    l->in = NULL;
-    l->in_room = l->in_size = 0;
-    l->receiving = false;
+    l->in = NULL; // the message's from here on
+    forget(l);
     pi0_net_lock(s);
     s->stats.messages_in++;
     s->stats.bytes_in += m.size;
@@ -103,7 +101,7 @@ int pi0_net_on_receive(net_link *l, const void *data, size_t size)
 
 /* ---- sending ---- */
 
-static int write_item(net_link *l, net_item *item, int left)
+static int write_item(net_link *l, net_item *item)
 {
     net_server *s = l->server;
     const int n = lws_write(l->wsi, item->data + LWS_PRE, item->size,
@@ -115,8 +113,8 @@ static int write_item(net_link *l, net_item *item, int left)
         s->stats.bytes_out += item->size;
         pi0_net_unlock(s);
     }
-    free(item);
-    if (ok && s->o.sent) s->o.sent(s->o.user, l->id, left);
+    if (ok && s->o.sent) s->o.sent(s->o.user, l->id, item->tag);
+    pi0_net_item_free(item);
     return ok ? 0 : -1;
 }
 
@@ -144,15 +142,15 @@ int pi0_net_on_writable(net_link *l)
         l->first = item->next;
         if (!l->first) l->last = &l->first;
         l->queued -= item->size;
-        l->n_queued--;
     }
-    const int left = l->n_queued, code = l->close_code;
+    const bool more = l->first;
+    const int code = l->close_code;
     memcpy(reason, l->close_reason, sizeof reason);
     pi0_net_unlock(s);
 
     if (!item) return code ? close_now(l, code, reason) : 0;
-    if (left || code) lws_callback_on_writable(l->wsi);
-    return write_item(l, item, left);
+    if (more || code) lws_callback_on_writable(l->wsi);
+    return write_item(l, item);
 }
 
 /* ---- beginning and end ---- */

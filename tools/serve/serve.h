@@ -24,14 +24,11 @@ typedef struct serve_args {
     bool log_json;
 } serve_args;
 
-// a message on its way out, and what it answers
-typedef struct serve_out {
-    struct serve_out *next;
-    net_id client;
-    bool reply; // to a request that was computed
-    double ended, queue, infer;
-    double decode;
-} serve_out;
+// times of a request that was computed, which go with its reply
+typedef struct serve_times {
+    double ended; // pi0_seconds() of its last byte
+    double queue, decode, infer;
+} serve_times;
 
 // a connection, for the log
 typedef struct serve_client {
@@ -71,7 +68,6 @@ typedef struct serve {
     pthread_mutex_t lock;
     // under the lock
     pi0_session *running; // computes now; NULL: none
-    serve_out *out;
     serve_client *clients;
 } serve;
 
@@ -93,9 +89,10 @@ void pi0_serve_cancel(void *user);
 
 // fill the callbacks and routes
 void pi0_serve_events(net_options *o, serve *s);
-// send, and remember what it answers; out NULL: no request that was computed
+/* Send; times: of the request that it answers, NULL: none that was computed. What cannot be queued
+ * ends the connection: its client would take the next message for this one. */
 enum net_result pi0_serve_send(serve *s, net_id id, bool binary, const void *data, size_t size,
-                               const serve_out *out);
+                               const serve_times *times);
 /* An error for the client, as a text; fatal: its connection is closed. */
 void pi0_serve_send_error(serve *s, net_id id, const char *text, bool fatal);
 // the first time that keys of a connection's requests are not used

@@ -22,33 +22,15 @@ static serve_client *find(serve *s, net_id id)
 
 /* ---- sending ---- */
 
-// the last of this connection's among what is under way is forgotten: it was not sent
-static void forget_out(serve *s, const serve_out *out)
-{
-    pthread_mutex_lock(&s->lock);
-    serve_out **at = &s->out;
-    while (*at && *at != out) at = &(*at)->next;
-    serve_out *o = *at;
-    if (o) *at = o->next;
-    pthread_mutex_unlock(&s->lock);
-    free(o);
-}
-
 enum net_result pi0_serve_send(serve *s, net_id id, bool binary, const void *data, size_t size,
-                               const serve_out *out)
+                               const serve_times *times)
 {
-    serve_out *o = calloc(1, sizeof *o);
-    if (!o) return NET_NO_MEMORY;
-    if (out) *o = *out;
-    o->client = id;
-    o->next = NULL;
-    pthread_mutex_lock(&s->lock);
-    serve_out **end = &s->out;
-    while (*end) end = &(*end)->next;
-    *end = o;
-    pthread_mutex_unlock(&s->lock);
-    const enum net_result result = pi0_net_send(s->net, id, binary, data, size);
-    if (result != NET_QUEUED) forget_out(s, o);
+    enum net_result result = NET_NO_MEMORY;
+    serve_times *tag = times ? malloc(sizeof *tag) : NULL;
+    if (tag) *tag = *times;
+    if (tag || !times) result = pi0_net_send_tagged(s->net, id, binary, data, size, tag);
+    if (result == NET_FULL || result == NET_NO_MEMORY)
+        pi0_net_close(s->net, id, CLOSE_ERROR, "a message could not be queued");
     return result;
 }
 
@@ -86,33 +68,24 @@ void pi0_serve_tell_unused(serve *s, net_id id, const observation_file *o)
 }
 
 // a reply has left: how long the server itself took
-static void on_sent(void *user, net_id id, int left)
+static void on_sent(void *user, net_id id, const void *tag)
 {
     serve *s = user;
-    (void)left;
+    const serve_times *t = tag;
     char peer[72] = "";
-    const double now = pi0_seconds();
+    if (!t) return;
+    const double now = pi0_seconds(), overhead = now - t->ended - t->queue - t->infer;
+    pi0_serve_metrics_time(s->metrics, STAGE_OVERHEAD, overhead);
+    if (!s->a->log_json) return;
     pthread_mutex_lock(&s->lock);
-    serve_out **at = &s->out;
-    while (*at && (*at)->client != id) at = &(*at)->next;
-    serve_out *o = *at;
-    if (o) *at = o->next;
     const serve_client *c = find(s, id);
     if (c) snprintf(peer, sizeof peer, "%s", c->peer);
     pthread_mutex_unlock(&s->lock);
-    if (!o) return;
-    if (o->reply) {
-        const double overhead = now - o->ended - o->queue - o->infer;
-        pi0_serve_metrics_time(s->metrics, STAGE_OVERHEAD, overhead);
-        if (s->a->log_json)
-            pi0_serve_log(true, "request", peer,
-                          json_pack("{s:f, s:f, s:f, s:f, s:f}", "queue_ms", 1e3 * o->queue,
-                                    "decode_ms", 1e3 * o->decode, "infer_ms", 1e3 * o->infer,
-                                    "overhead_ms", 1e3 * overhead, "total_ms",
-                                    1e3 * (now - o->ended)),
-                          "%s", "");
-    }
-    free(o);
+    pi0_serve_log(true, "request", peer,
+                  json_pack("{s:f, s:f, s:f, s:f, s:f}", "queue_ms", 1e3 * t->queue, "decode_ms",
+                            1e3 * t->decode, "infer_ms", 1e3 * t->infer, "overhead_ms",
+                            1e3 * overhead, "total_ms", 1e3 * (now - t->ended)),
+                  "%s", "");
 }
 
 /* ---- connections ---- */
@@ -171,15 +144,6 @@ static void on_close(void *user, net_id id, const net_end *end)
     while (*at && (*at)->id != id) at = &(*at)->next;
     serve_client *c = *at;
     if (c) *at = c->next;
-    for (serve_out **o = &s->out; *o;) {
-        serve_out *gone = *o;
-        if (gone->client == id) {
-            *o = gone->next;
-            free(gone);
-        } else {
-            o = &gone->next;
-        }
-    }
     pthread_mutex_unlock(&s->lock);
     if (!c) return;
     const double seconds = pi0_seconds() - c->since;
@@ -259,9 +223,5 @@ void pi0_serve_free_events(serve *s)
     for (serve_client *c = s->clients, *next; c; c = next) {
         next = c->next;
         free(c);
-    }
-    for (serve_out *o = s->out, *next; o; o = next) {
-        next = o->next;
-        free(o);
     }
 }

@@ -59,7 +59,7 @@ typedef struct work {
     serve_request *q;
     serve_input in;
     pi0_timing timing;
-    serve_out out;
+    serve_times times;
 } work;
 
 // the k-th chunk of a connection starts from the same noise as the k-th of pi0 infer
@@ -84,7 +84,7 @@ static int compute(serve *s, work *k, pi0_error *err)
         status = pi0_fail(err, PI0_ECANCELED, "the client has gone");
     else
         status = pi0_act(session, &k->in.o.in, noise_of(s, k), s->actions, s->n_actions, err);
-    k->out.infer = pi0_seconds() - begin;
+    k->times.infer = pi0_seconds() - begin;
     set_running(s, NULL);
     if (!status) pi0_session_timing(session, &k->timing);
     return status;
@@ -96,8 +96,8 @@ static int encode(serve *s, const work *k, pi0_error *err)
                              .rows = s->r.made.horizon,
                              .cols = s->policy.n_actions,
                              .policy_ms = k->timing.total_ms,
-                             .server_ms = 1e3 * k->out.infer,
-                             .queue_ms = 1e3 * k->out.queue,
+                             .server_ms = 1e3 * k->times.infer,
+                             .queue_ms = 1e3 * k->times.queue,
                              .previous_ms = k->q->previous < 0 ? -1 : 1e3 * k->q->previous };
     msgpack_sbuffer_clear(&s->reply);
     return pi0_serve_encode(&s->reply, &x, err);
@@ -106,9 +106,9 @@ static int encode(serve *s, const work *k, pi0_error *err)
 static void count_times(serve *s, const work *k)
 {
     serve_metrics *m = s->metrics;
-    pi0_serve_metrics_time(m, STAGE_QUEUE, k->out.queue);
-    pi0_serve_metrics_time(m, STAGE_DECODE, k->out.decode);
-    pi0_serve_metrics_time(m, STAGE_INFER, k->out.infer);
+    pi0_serve_metrics_time(m, STAGE_QUEUE, k->times.queue);
+    pi0_serve_metrics_time(m, STAGE_DECODE, k->times.decode);
+    pi0_serve_metrics_time(m, STAGE_INFER, k->times.infer);
     pi0_serve_metrics_time(m, STAGE_VISION, 1e-3 * k->timing.vision_ms);
     pi0_serve_metrics_time(m, STAGE_PREFIX, 1e-3 * k->timing.prefix_ms);
     pi0_serve_metrics_time(m, STAGE_DENOISE, 1e-3 * k->timing.denoise_ms);
@@ -156,28 +156,41 @@ static void failed(serve *s, const work *k, const pi0_error *err)
     pi0_serve_send_error(s, k->q->client, text, true);
 }
 
+// send what was computed; when that was queued, 0: it was not
+static double reply(serve *s, const work *k)
+{
+    const enum net_result result =
+        pi0_serve_send(s, k->q->client, true, s->reply.data, s->reply.size, &k->times);
+    // who has gone was counted when it went
+    if (result == NET_GONE) return 0;
+    if (result != NET_QUEUED) {
+        pi0_serve_metrics_result(s->metrics, RESULT_ERROR);
+        pi0_serve_metrics_error(s->metrics, PI0_ENOMEM);
+        return 0;
+    }
+    pi0_serve_metrics_result(s->metrics, RESULT_OK);
+    count_times(s, k);
+    if (k->in.o.n_unused) pi0_serve_tell_unused(s, k->q->client, &k->in.o);
+    return pi0_seconds();
+}
+
 // when it was answered, 0: not
 static double answer(serve *s, work *k)
 {
     pi0_error err = { .code = PI0_OK };
     const serve_request *q = k->q;
-    k->out = (serve_out){ .reply = true, .ended = q->ended, .queue = q->taken - q->ended };
+    k->times = (serve_times){ .ended = q->ended, .queue = q->taken - q->ended };
     int status = pi0_serve_decode(&k->in, q->data, q->size, &s->policy, s->r.made.horizon,
                                   s->r.made.action_dim, &err);
-    k->out.decode = pi0_seconds() - q->taken;
+    k->times.decode = pi0_seconds() - q->taken;
     const bool decoded = !status;
     if (!status) status = compute(s, k, &err);
     if (!status) status = encode(s, k, &err);
     double answered = 0;
-    if (status) {
+    if (status)
         failed(s, k, &err);
-    } else if (pi0_serve_send(s, q->client, true, s->reply.data, s->reply.size, &k->out) ==
-               NET_QUEUED) {
-        answered = pi0_seconds();
-        pi0_serve_metrics_result(s->metrics, RESULT_OK);
-        count_times(s, k);
-        if (k->in.o.n_unused) pi0_serve_tell_unused(s, q->client, &k->in.o);
-    }
+    else
+        answered = reply(s, k);
     if (!status) record(s, k);
     if (decoded) pi0_serve_input_free(&k->in);
     return answered;

@@ -128,7 +128,7 @@ const command pi0_command_verify = {
     "accelerated flow itself made before it. Each comparison has a bound (docs/NUMERICS.md). Exit\n"
     "status 0: all are within, 1: one is not. The reference flow is slow: a true-size checkpoint\n"
     "takes minutes. Both models are in memory, the reference in place in the mapped file.",
-    "pi0 verify --model demo/place --tokenizer demo/tokenizer\n"
+    "pi0 verify --model demo/place\n"
     "pi0 verify --model checkpoints/pi05_droid --config pi05_droid --observation obs.msgpack\n"
     "pi0 verify --model checkpoints/pi0_base --modules vision --all\n",
     run,

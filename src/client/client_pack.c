@@ -29,7 +29,8 @@ static int append(void *data, const char *from, size_t size)
 // a picture's numbers in memory and on their way
 typedef struct picture {
     const unsigned char *from;
-    size_t item, width, height, stride;
+    size_t item, width, height;
+    size_t stride, pixel, plane; // bytes from row to row, pixel to pixel, colour to colour
     bool planes, send_planes;
 } picture;
 
@@ -62,8 +63,10 @@ static int describe(picture *p, const pi0_client *c, const pi0_image *image, pi0
                     .width = (size_t)image->width,
                     .height = (size_t)image->height,
                     .planes = image->format == PI0_RGB8_CHW || image->format == PI0_RGBF32_CHW };
-    const size_t row = p->width * p->item * (p->planes ? 1 : 3);
+    p->pixel = p->planes ? p->item : 3 * p->item;
+    const size_t row = p->width * p->pixel;
     p->stride = image->stride ? image->stride : row;
+    p->plane = p->planes ? p->height * p->stride : p->item;
     if (p->stride < row)
         return pi0_fail(err, PI0_EINVAL, "image %s: a stride of %zu bytes, a row has %zu",
                         image->camera, p->stride, row);
@@ -76,39 +79,39 @@ static int describe(picture *p, const pi0_client *c, const pi0_image *image, pi0
 static int send_rows(msgpack_packer *to, const picture *p)
 {
     const size_t rows = p->planes ? 3 * p->height : p->height;
-    const size_t row = p->width * p->item * (p->planes ? 1 : 3);
+    const size_t row = p->width * p->pixel;
     int bad = 0;
     for (size_t y = 0; y < rows && !bad; y++)
         bad = msgpack_pack_bin_body(to, p->from + y * p->stride, row);
     return bad;
 }
 
-// pixels as planes, planes as pixels: number i of n, in the order in which they go
-static const unsigned char *number_at(const picture *p, size_t i)
-{
-    const size_t area = p->width * p->height;
-    const size_t colour = p->send_planes ? i / area : i % 3;
-    const size_t pixel = p->send_planes ? i % area : i / 3;
-    const size_t x = pixel % p->width, y = pixel / p->width;
-    if (p->planes) return p->from + (colour * p->height + y) * p->stride + x * p->item;
-    return p->from + y * p->stride + (3 * x + colour) * p->item;
-}
-
+// pixels as planes, planes as pixels
 static int send_transposed(msgpack_packer *to, const picture *p)
 {
     unsigned char chunk[CHUNK];
-    const size_t n = 3 * p->width * p->height;
+    // of colours, rows and pixels, or of rows, pixels and colours: how many, and how far apart
+    const size_t n[] = { 3, p->height, p->width, 3 };
+    const size_t step[] = { p->plane, p->stride, p->pixel, p->plane };
+    const int first = p->send_planes ? 0 : 1;
+    const size_t *const count = n + first, *const by = step + first;
     size_t used = 0;
     int bad = 0;
-    for (size_t i = 0; i < n && !bad; i++) {
-        memcpy(chunk + used, number_at(p, i), p->item);
-        used += p->item;
-        if (used == CHUNK || i + 1 == n) {
-            bad = msgpack_pack_bin_body(to, chunk, used);
-            used = 0;
+    for (size_t i = 0; i < count[0]; i++)
+        for (size_t j = 0; j < count[1] && !bad; j++) {
+            const unsigned char *from = p->from + i * by[0] + j * by[1];
+            for (size_t k = 0; k < count[2] && !bad; k++, from += by[2]) {
+                if (p->item == 1)
+                    chunk[used] = *from;
+                else
+                    memcpy(chunk + used, from, 4);
+                used += p->item;
+                if (used < CHUNK) continue;
+                bad = msgpack_pack_bin_body(to, chunk, used);
+                used = 0;
+            }
         }
-    }
-    return bad;
+    return bad || !used ? bad : msgpack_pack_bin_body(to, chunk, used);
 }
 
 static int pack_image(packing *k, const pi0_image *image, int *status)

@@ -14,7 +14,6 @@
 typedef struct packing {
     msgpack_packer to;
     pi0_client *c;
-    pi0_error *err;
 } packing;
 
 static int append(void *data, const char *from, size_t size)
@@ -40,6 +39,22 @@ static bool is_bare(const char *camera)
     return !strpbrk(camera, "/.");
 }
 
+static bool is_planes(const pi0_image *image)
+{
+    return image->format == PI0_RGB8_CHW || image->format == PI0_RGBF32_CHW;
+}
+
+static size_t item_bytes(const pi0_image *image)
+{
+    return image->format >= PI0_RGBF32_HWC ? 4 : 1;
+}
+
+// from one pixel of a row to the next
+static size_t pixel_bytes(const pi0_image *image)
+{
+    return item_bytes(image) * (is_planes(image) ? 1 : 3);
+}
+
 static int check_image(const pi0_image *image, int i, pi0_error *err)
 {
     if (!image->camera || !*image->camera)
@@ -52,27 +67,26 @@ static int check_image(const pi0_image *image, int i, pi0_error *err)
         image->height > MAX_SIDE)
         return pi0_fail(err, PI0_EINVAL, "image %s: %d x %d pixels, expected 1 to %d a side",
                         image->camera, image->width, image->height, MAX_SIDE);
+    const size_t row = (size_t)image->width * pixel_bytes(image);
+    if (image->stride && image->stride < row)
+        return pi0_fail(err, PI0_EINVAL, "image %s: a stride of %zu bytes, a row has %zu",
+                        image->camera, image->stride, row);
     return PI0_OK;
 }
 
-static int describe(picture *p, const pi0_client *c, const pi0_image *image, pi0_error *err)
+static picture describe(const pi0_client *c, const pi0_image *image)
 {
-    const bool f32 = image->format >= PI0_RGBF32_HWC;
-    *p = (picture){ .from = image->rgb,
-                    .item = f32 ? 4 : 1,
-                    .width = (size_t)image->width,
-                    .height = (size_t)image->height,
-                    .planes = image->format == PI0_RGB8_CHW || image->format == PI0_RGBF32_CHW };
-    p->pixel = p->planes ? p->item : 3 * p->item;
-    const size_t row = p->width * p->pixel;
-    p->stride = image->stride ? image->stride : row;
-    p->plane = p->planes ? p->height * p->stride : p->item;
-    if (p->stride < row)
-        return pi0_fail(err, PI0_EINVAL, "image %s: a stride of %zu bytes, a row has %zu",
-                        image->camera, p->stride, row);
-    p->send_planes =
-        c->image_axes ? !strcmp(c->image_axes, "CHW") : p->planes || is_bare(image->camera);
-    return PI0_OK;
+    picture p = { .from = image->rgb,
+                  .item = item_bytes(image),
+                  .width = (size_t)image->width,
+                  .height = (size_t)image->height,
+                  .pixel = pixel_bytes(image),
+                  .planes = is_planes(image) };
+    p.stride = image->stride ? image->stride : p.width * p.pixel;
+    p.plane = p.planes ? p.height * p.stride : p.item;
+    p.send_planes =
+        c->image_axes ? !strcmp(c->image_axes, "CHW") : p.planes || is_bare(image->camera);
+    return p;
 }
 
 // rows as they are in memory
@@ -114,11 +128,9 @@ static int send_transposed(msgpack_packer *to, const picture *p)
     return bad || !used ? bad : msgpack_pack_bin_body(to, chunk, used);
 }
 
-static int pack_image(packing *k, const pi0_image *image, int *status)
+static int pack_image(packing *k, const pi0_image *image)
 {
-    picture p;
-    *status = describe(&p, k->c, image, k->err);
-    if (*status) return 0;
+    const picture p = describe(k->c, image);
     const int64_t w = image->width, h = image->height;
     const int64_t pixels[3] = { h, w, 3 }, planes[3] = { 3, h, w };
     const numpy_array a =
@@ -130,11 +142,11 @@ static int pack_image(packing *k, const pi0_image *image, int *status)
 }
 
 // those in the map "images", or the others
-static int pack_images(packing *k, const pi0_observation *obs, bool bare, int *status)
+static int pack_images(packing *k, const pi0_observation *obs, bool bare)
 {
     int bad = 0;
-    for (int i = 0; i < obs->n_images && !bad && !*status; i++)
-        if (is_bare(obs->images[i].camera) == bare) bad = pack_image(k, &obs->images[i], status);
+    for (int i = 0; i < obs->n_images && !bad; i++)
+        if (is_bare(obs->images[i].camera) == bare) bad = pack_image(k, &obs->images[i]);
     return bad;
 }
 
@@ -196,7 +208,7 @@ static int pack_request(packing *k, const pi0_client_request *ask)
 }
 
 static int pack_all(packing *k, const pi0_observation *obs, const pi0_client_request *ask,
-                    int n_bare, int *status)
+                    int n_bare)
 {
     static const pi0_client_request nothing;
     if (!ask) ask = &nothing;
@@ -205,8 +217,8 @@ static int pack_all(packing *k, const pi0_observation *obs, const pi0_client_req
     int bad = msgpack_pack_map(&k->to, (size_t)keys);
     if (!bad && n_bare) bad = pi0_pack_text(&k->to, "images");
     if (!bad && n_bare) bad = msgpack_pack_map(&k->to, (size_t)n_bare);
-    if (!bad && n_bare) bad = pack_images(k, obs, true, status);
-    if (!bad) bad = pack_images(k, obs, false, status);
+    if (!bad && n_bare) bad = pack_images(k, obs, true);
+    if (!bad) bad = pack_images(k, obs, false);
     if (!bad) bad = pack_states(k, obs);
     if (!bad && obs->prompt) bad = pi0_pack_text(&k->to, "prompt");
     if (!bad && obs->prompt) bad = pi0_pack_text(&k->to, obs->prompt);
@@ -224,14 +236,13 @@ static int packed(const pi0_client *c, int bad, pi0_error *err)
 int pi0_client_pack(pi0_client *c, const pi0_observation *obs, const pi0_client_request *ask,
                     pi0_error *err)
 {
-    packing k = { .c = c, .err = err };
+    packing k = { .c = c };
     int n_bare;
-    int status = check(obs, ask, &n_bare, err);
+    const int status = check(obs, ask, &n_bare, err);
     if (status) return status;
     c->request.size = 0;
     msgpack_packer_init(&k.to, c, append);
-    const int bad = pack_all(&k, obs, ask, n_bare, &status);
-    return status ? status : packed(c, bad, err);
+    return packed(c, pack_all(&k, obs, ask, n_bare), err);
 }
 
 // the bytes of a map's head and the number of its keys; 0: no map
@@ -248,7 +259,7 @@ int pi0_client_pack_more(pi0_client *c, const void *data, size_t size,
                          const pi0_client_request *ask, pi0_error *err)
 {
     static const pi0_observation nothing;
-    packing k = { .c = c, .err = err };
+    packing k = { .c = c };
     uint64_t keys;
     int n_bare;
     const int status = check(&nothing, ask, &n_bare, err);

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reference_speed.c - times the reference backend's products and attention at the model's shapes,
  * the best of some rounds: bench_reference_speed [threads] [rounds]. */
+#include "core/clock.h"
 #include "reference/reference.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void *room(size_t bytes)
 {
@@ -43,9 +36,9 @@ static void need(backend *b, size_t bytes)
     b->work_bytes = bytes;
 }
 
-static void report(const char *what, double seconds, double flop)
+static void report(const char *what, double ms, double flop)
 {
-    printf("%-44s %9.2f ms %8.2f GFLOP/s\n", what, seconds * 1e3, flop / seconds * 1e-9);
+    printf("%-44s %9.2f ms %8.2f GFLOP/s\n", what, ms, flop / ms * 1e-6);
 }
 
 static void time_linear(backend *b, int rows, int out, int in, int rounds)
@@ -62,9 +55,9 @@ static void time_linear(backend *b, int rows, int out, int in, int rounds)
     char what[64];
     need(b, b->ops->linear_work(b, &w, rows));
     for (int i = 0; i < rounds; i++) {
-        const double t = now();
+        const double t = clock_ms();
         linear(b, y, x, &w, ACT_NONE);
-        best = fmin(best, now() - t);
+        best = fmin(best, clock_ms() - t);
     }
     snprintf(what, sizeof what, "linear %d rows, %d x %d", rows, out, in);
     report(what, best, 2.0 * rows * out * in);
@@ -82,9 +75,9 @@ static void time_attention(backend *b, int rows, int keys, int heads, int kv_hea
     char what[64];
     need(b, b->ops->attention_work(b, heads, dim, rows, keys));
     for (int i = 0; i < rounds; i++) {
-        const double t = now();
+        const double t = clock_ms();
         attention(b, y, q, k, v, heads, 1 / sqrtf((float)dim));
-        best = fmin(best, now() - t);
+        best = fmin(best, clock_ms() - t);
     }
     snprintf(what, sizeof what, "attention %d x %d, %d heads of %d", rows, keys, heads, dim);
     report(what, best, 4.0 * rows * keys * heads * dim);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client.c - the public functions: connect, ask within a deadline, close. */
 #include "client/client.h"
+#include "core/clock.h"
 #include "core/error.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DEFAULT_PORT 80
 #define MAX_KEY 1024
@@ -43,14 +43,7 @@ bool pi0_bytes_append(bytes *b, const void *data, size_t size)
     return true;
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-// wait for a change, until a time of now_ms(), INFINITY for ever. False: the time has come
+// wait for a change, until a time of clock_ms(), INFINITY for ever. False: the time has come
 static bool wait_until(pi0_client *c, double ms)
 {
     struct timespec t;
@@ -188,7 +181,7 @@ static int wait_open(pi0_client *c, double end, pi0_error *err)
 static int open_client(pi0_client *c, const char *url, const pi0_client_options *opt,
                        pi0_error *err)
 {
-    const double start = now_ms();
+    const double start = clock_ms();
     int status = parse_url(c, url, err);
     if (!status) status = copy_options(c, opt, err);
     if (!status) status = pi0_link_start(c, err);
@@ -314,7 +307,7 @@ static int infer(pi0_client *c, const void *data, size_t size, double start,
     if (!status)
         status = pi0_client_read(actions, n_actions, &r, c->reply.data, c->reply.size, c->url, err);
     if (status) return status;
-    r.round_trip_ms = now_ms() - start;
+    r.round_trip_ms = clock_ms() - start;
     if (reply) *reply = r;
     return PI0_OK;
 }
@@ -323,7 +316,7 @@ int pi0_client_infer_packed(pi0_client *client, const void *data, size_t size,
                             const pi0_client_request *request, double *actions, size_t n_actions,
                             pi0_client_reply *reply, pi0_error *err)
 {
-    const double start = now_ms();
+    const double start = clock_ms();
     if (!client || !data || !actions) return pi0_fail(err, PI0_EINVAL, "a NULL argument");
     int status = enter(client, err);
     if (status) return status;
@@ -344,7 +337,7 @@ int pi0_client_infer(pi0_client *client, const pi0_observation *obs,
                      const pi0_client_request *request, double *actions, size_t n_actions,
                      pi0_client_reply *reply, pi0_error *err)
 {
-    const double start = now_ms();
+    const double start = clock_ms();
     if (!client || !obs || !actions) return pi0_fail(err, PI0_EINVAL, "a NULL argument");
     int status = enter(client, err);
     if (status) return status;

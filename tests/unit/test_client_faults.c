@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_client_faults.c - libpi0_client and a server that is late, gone, wrong or another one. */
+#include "core/clock.h"
 #include "support/client_bench.h"
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 static const pi0_observation nothing;
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
 
 /* ---- late ---- */
 
@@ -34,9 +27,9 @@ static void deadline(void **state)
     (void)state;
     client_bench_begin(&b, late_once, NULL);
     b.actions[0] = 99;
-    const double start = now_ms();
+    const double start = clock_ms();
     expect_error(client_bench_ask(&b, 100), PI0_ETIMEOUT, &b.err, "no reply within 100 ms");
-    const double took = now_ms() - start;
+    const double took = clock_ms() - start;
     // (never too early; how late depends on the machine's other work)
     assert_true(took >= 100 && took < 5000);
     assert_true(b.actions[0] == 99);

@@ -135,7 +135,6 @@ static int copy_options(pi0_client *c, const pi0_client_options *opt, pi0_error 
     const int status = check_options(opt, err);
     if (status) return status;
     c->o = *opt;
-    if (opt->image_axes) c->image_axes = strdup(opt->image_axes);
     if (opt->api_key) {
         const size_t n = strlen(opt->api_key);
         c->authorization = malloc(sizeof scheme + n);
@@ -144,8 +143,10 @@ static int copy_options(pi0_client *c, const pi0_client_options *opt, pi0_error 
             memcpy(c->authorization + sizeof scheme - 1, opt->api_key, n + 1);
         }
     }
-    c->o.image_axes = c->o.api_key = NULL; // the caller's
-    if ((opt->image_axes && !c->image_axes) || (opt->api_key && !c->authorization))
+    // the caller's texts are not kept
+    c->o.api_key = NULL;
+    if (opt->image_axes) c->o.image_axes = strcmp(opt->image_axes, "CHW") ? "HWC" : "CHW";
+    if (opt->api_key && !c->authorization)
         return pi0_fail(err, PI0_ENOMEM, "no memory for a client");
     return PI0_OK;
 }
@@ -212,10 +213,11 @@ void pi0_client_close(pi0_client *client)
     pi0_link_stop(c);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
-    void *const owned[] = { c->url,          c->host,          c->authority,  c->path,
-                            c->image_axes,   c->authorization, c->metadata,   c->in.data,
-                            c->scratch.data, c->request.data,  c->reply.data, c };
+    void *const owned[] = { c->url,           c->host,      c->authority, c->path,
+                            c->authorization, c->metadata,  c->in.data,   c->scratch.data,
+                            c->request.data,  c->reply.data };
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    free(c);
 }
 
 const char *pi0_client_metadata(const pi0_client *client)

@@ -28,7 +28,7 @@ enum call_state { CALL_NONE, CALL_READY, CALL_SENT, CALL_DONE, CALL_FAILED, CALL
 struct pi0_client {
     // never changes
     pi0_client_options o;
-    char *url, *host, *authority, *path, *authorization, *image_axes;
+    char *url, *host, *authority, *path, *authorization;
     int port;
     struct lws_context *context;
     struct lws_protocols protocols[2];

@@ -85,7 +85,7 @@ static picture describe(const pi0_client *c, const pi0_image *image)
     p.stride = image->stride ? image->stride : p.width * p.pixel;
     p.plane = p.planes ? p.height * p.stride : p.item;
     p.send_planes =
-        c->image_axes ? !strcmp(c->image_axes, "CHW") : p.planes || is_bare(image->camera);
+        c->o.image_axes ? !strcmp(c->o.image_axes, "CHW") : p.planes || is_bare(image->camera);
     return p;
 }
 

@@ -9,7 +9,7 @@
 
 /* ---- metadata as JSON ---- */
 
-static json_t *to_json(const msgpack_object *o, const place *p);
+static json_t *to_json(const msgpack_object *o);
 
 // what is not UTF-8 has no place in JSON
 static json_t *text_json(const char *text, size_t size)
@@ -36,16 +36,17 @@ static json_t *numbers_json(const numpy_array *a, int d, size_t *i)
     return list;
 }
 
-static json_t *array_json(const msgpack_object *o, const place *p)
+static json_t *array_json(const msgpack_object *o)
 {
+    const place nowhere = { .err = NULL };
     numpy_array a;
     size_t i = 0;
     // an array without values may claim any number of rows
-    if (pi0_numpy_parse(&a, o, p) || a.kind == 'U' || !a.count) return json_null();
+    if (pi0_numpy_parse(&a, o, &nowhere) || a.kind == 'U' || !a.count) return json_null();
     return numbers_json(&a, 0, &i);
 }
 
-static json_t *map_json(const msgpack_object *o, const place *p)
+static json_t *map_json(const msgpack_object *o)
 {
     json_t *map = json_object();
     for (uint32_t i = 0; i < o->via.map.size; i++) {
@@ -53,23 +54,22 @@ static json_t *map_json(const msgpack_object *o, const place *p)
         json_t *key = k->type == MSGPACK_OBJECT_STR   ? text_json(k->via.str.ptr, k->via.str.size)
                       : k->type == MSGPACK_OBJECT_BIN ? text_json(k->via.bin.ptr, k->via.bin.size)
                                                       : NULL;
-        if (key)
-            json_object_set_new(map, json_string_value(key), to_json(&o->via.map.ptr[i].val, p));
+        if (key) json_object_set_new(map, json_string_value(key), to_json(&o->via.map.ptr[i].val));
         json_decref(key);
     }
     return map;
 }
 
-static json_t *list_json(const msgpack_object *o, const place *p)
+static json_t *list_json(const msgpack_object *o)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < o->via.array.size; i++)
-        json_array_append_new(list, to_json(&o->via.array.ptr[i], p));
+        json_array_append_new(list, to_json(&o->via.array.ptr[i]));
     return list;
 }
 
 // recursion is bounded by pi0_msgpack_read()
-static json_t *to_json(const msgpack_object *o, const place *p)
+static json_t *to_json(const msgpack_object *o)
 {
     switch (o->type) {
     case MSGPACK_OBJECT_BOOLEAN: return json_boolean(o->via.boolean);
@@ -81,14 +81,14 @@ static json_t *to_json(const msgpack_object *o, const place *p)
     case MSGPACK_OBJECT_FLOAT64: return number_json(o->via.f64);
     case MSGPACK_OBJECT_STR: return text_json(o->via.str.ptr, o->via.str.size);
     case MSGPACK_OBJECT_BIN: return text_json(o->via.bin.ptr, o->via.bin.size);
-    case MSGPACK_OBJECT_ARRAY: return list_json(o, p);
+    case MSGPACK_OBJECT_ARRAY: return list_json(o);
     case MSGPACK_OBJECT_MAP: break;
     default: return json_null();
     }
-    if (pi0_numpy_is_array(o)) return array_json(o, p);
-    if (!pi0_numpy_is_scalar(o)) return map_json(o, p);
+    if (pi0_numpy_is_array(o)) return array_json(o);
+    if (!pi0_numpy_is_scalar(o)) return map_json(o);
     const msgpack_object *value = pi0_msgpack_get(o, "data");
-    return value ? to_json(value, p) : json_null();
+    return value ? to_json(value) : json_null();
 }
 
 /* ---- documents ---- */
@@ -109,7 +109,7 @@ int pi0_client_json(char **text, const void *data, size_t size, const char *name
     msgpack_unpacked u;
     int status = unpack(&u, data, size, name, err);
     if (!status) {
-        json_t *root = to_json(&u.data, &(place){ name, "metadata", NULL });
+        json_t *root = to_json(&u.data);
         *text = root ? json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
         json_decref(root);
         if (!*text) status = pi0_fail(err, PI0_ENOMEM, "%s: no memory for metadata", name);

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # client.cmake - libpi0_client, shared and static: it stands alone, without libpi0.
-file(GLOB client_sources CONFIGURE_DEPENDS src/client/*.c src/wire/*.c)
+file(GLOB client_sources CONFIGURE_DEPENDS src/client/*.c)
 set(client_libraries PkgConfig::WEBSOCKETS PkgConfig::MSGPACK PkgConfig::JANSSON Threads::Threads)
 
 add_library(pi0_client_objects OBJECT ${client_sources} src/core/error.c)
 set_target_properties(pi0_client_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(pi0_client_objects PRIVATE pi0_flags ${client_libraries})
+set(client_objects $<TARGET_OBJECTS:pi0_client_objects> $<TARGET_OBJECTS:pi0_wire_objects>)
 
-add_library(pi0_client_static STATIC $<TARGET_OBJECTS:pi0_client_objects>)
+add_library(pi0_client_static STATIC ${client_objects})
 set_target_properties(pi0_client_static PROPERTIES OUTPUT_NAME pi0_client)
 target_include_directories(pi0_client_static INTERFACE
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(pi0_client_static PRIVATE ${client_libraries} m)
 
-add_library(pi0_client_shared SHARED $<TARGET_OBJECTS:pi0_client_objects>)
+add_library(pi0_client_shared SHARED ${client_objects})
 set_target_properties(pi0_client_shared PROPERTIES OUTPUT_NAME pi0_client EXPORT_NAME client
                       VERSION ${PROJECT_VERSION} SOVERSION 0
                       LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/client_exports.map)

@@ -37,7 +37,7 @@ endif()
 configure_file(cmake/pi0.pc.in pi0.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pi0.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-if(TARGET pi0_client_shared)
+if(PI0_CLIENT)
     install(FILES include/pi0_client.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
     install(TARGETS pi0_client_shared EXPORT pi0ClientTargets
             LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -50,7 +50,7 @@ if(NOT PI0_SANITIZE)
     if(PI0_X86_64)
         pi0_test(check_vectors sh ${checks}/vectors.sh $<TARGET_FILE:pi0_static>)
     endif()
-    if(PI0_INSTALL AND TARGET pi0)
+    if(PI0_INSTALL AND PI0_CLIENT AND TARGET pi0)
         pi0_test(install sh ${CMAKE_CURRENT_SOURCE_DIR}/install/install.sh
                  ${PROJECT_BINARY_DIR} ${CMAKE_INSTALL_LIBDIR} ${CMAKE_COMMAND}
                  ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})

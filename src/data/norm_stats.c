@@ -196,13 +196,14 @@ static int not_there(const char *path, const char *assets, const char *asset_id,
 char *pi0_assets_folder(const char *dir)
 {
     char *inside = pi0_path_join(dir, "assets"), *beside = pi0_path_join(dir, "../assets");
-    if (inside && beside && !pi0_is_directory(inside) && pi0_is_directory(beside) &&
-        pi0_is_orbax(dir)) {
-        free(inside);
-        return beside;
-    }
+    // without both names the wrong folder might be taken
+    const bool both = inside && beside;
+    const bool take_beside =
+        both && !pi0_is_directory(inside) && pi0_is_directory(beside) && pi0_is_orbax(dir);
+    free(take_beside || !both ? inside : beside);
+    if (both) return take_beside ? beside : inside;
     free(beside);
-    return inside;
+    return NULL;
 }
 
 int pi0_norm_stats_find(norm_stats *stats, char **path, const char *dir, const char *asset_id,

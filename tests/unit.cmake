@@ -2,7 +2,7 @@
 # unit.cmake - the cmocka programs and the scripts that run the command
 
 file(GLOB support CONFIGURE_DEPENDS support/*.c)
-file(GLOB unit CONFIGURE_DEPENDS unit/test_*.c)
+file(GLOB programs CONFIGURE_DEPENDS unit/test_*.c fault/test_*.c)
 add_custom_target(pi0_thread_tests) # what ThreadSanitizer has to see
 
 # the helpers, and all that a test is compiled and linked with
@@ -15,7 +15,30 @@ target_link_libraries(pi0_test_support PUBLIC pi0_flags pi0_client_static pi0_wi
                                               PkgConfig::MSGPACK PkgConfig::JANSSON
                                               Threads::Threads m)
 
-foreach(source IN LISTS unit)
+# pi0_wraps(RESULT source): a source that defines __wrap_malloc gets the library's calls of malloc,
+# and so on, in the helpers whose headers it includes too
+function(pi0_wraps result source)
+    set(sources ${source})
+    file(STRINGS ${source} helpers REGEX "^#include \"support/[a-z_]+\\.h\"")
+    foreach(line IN LISTS helpers)
+        string(REGEX REPLACE ".*\"support/([a-z_]+)\\.h\".*" "\\1" helper ${line})
+        if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/support/${helper}.c)
+            list(APPEND sources ${CMAKE_CURRENT_SOURCE_DIR}/support/${helper}.c)
+        endif()
+    endforeach()
+    set(options)
+    foreach(file IN LISTS sources)
+        file(STRINGS ${file} lines REGEX "__wrap_[a-z_]+")
+        string(REGEX MATCHALL "__wrap_[a-z_]+" names "${lines}")
+        list(TRANSFORM names REPLACE "__wrap_" "LINKER:--wrap=" OUTPUT_VARIABLE names)
+        list(APPEND options ${names})
+    endforeach()
+    list(REMOVE_DUPLICATES options)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
+    set(${result} ${options} PARENT_SCOPE)
+endfunction()
+
+foreach(source IN LISTS programs)
     get_filename_component(name ${source} NAME_WE)
     pi0_needs_tools(tools ${source})
     if(tools AND NOT TARGET pi0_tools)
@@ -33,19 +56,15 @@ foreach(source IN LISTS unit)
     if(tools)
         target_link_libraries(${name} PRIVATE pi0_tools)
     endif()
-    # a test that defines __wrap_malloc gets the library's calls of malloc, and so on
-    file(STRINGS ${source} wraps REGEX "__wrap_[a-z_]+")
-    if(wraps)
-        string(REGEX MATCHALL "__wrap_[a-z_]+" wraps "${wraps}")
-        list(REMOVE_DUPLICATES wraps)
-        list(TRANSFORM wraps REPLACE "__wrap_" "LINKER:--wrap=")
-        target_link_options(${name} PRIVATE ${wraps})
-        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-    endif()
+    pi0_wraps(wraps ${source})
+    target_link_options(${name} PRIVATE ${wraps})
     pi0_test(${name} ${name})
+    if(source MATCHES "/fault/")
+        set_property(TEST ${name} APPEND PROPERTY LABELS fault)
+    endif()
     # (test_cpu_golden runs the same code, for many minutes under ThreadSanitizer)
     if(name MATCHES "^test_(pool|client|reference|session|trace|cpu_(gemm|rows|attention)|net|serve|demo_live)")
-        set_tests_properties(${name} PROPERTIES LABELS threads)
+        set_property(TEST ${name} APPEND PROPERTY LABELS threads)
         add_dependencies(pi0_thread_tests ${name})
     endif()
 endforeach()

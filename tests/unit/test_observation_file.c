@@ -3,65 +3,12 @@
  * Python, floats as openpi cuts them, damage at every byte, memory that fails. */
 #include "observation_file.h"
 #include "observation_parts.h"
+#include "support/alloc_watch.h"
 #include "support/expect.h"
 #include <math.h>
 #include <stdlib.h>
 
 #define SEEDS PI0_TEST_DATA "/../fuzz/seeds/observation/"
-
-/* ---- the allocator, watched: the linker sends the readers' calls here ---- */
-
-static long n_calls, n_live, fail_at; // fail_at: number of the call that fails, 0 none
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-char *__real_strdup(const char *text);
-void __real_free(void *p);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-char *__wrap_strdup(const char *text);
-void __wrap_free(void *p);
-
-static bool fails(void)
-{
-    return ++n_calls == fail_at;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    void *p = fails() ? NULL : __real_malloc(size);
-    n_live += p != NULL;
-    return p;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    void *p = fails() ? NULL : __real_calloc(n, size);
-    n_live += p != NULL;
-    return p;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    void *p = fails() ? NULL : __real_realloc(old, size);
-    n_live += p && !old;
-    return p;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    char *p = fails() ? NULL : __real_strdup(text);
-    n_live += p != NULL;
-    return p;
-}
-
-void __wrap_free(void *p)
-{
-    n_live -= p != NULL;
-    __real_free(p);
-}
 
 /* ---- what is read ---- */
 
@@ -334,14 +281,14 @@ static void test_every_changed_byte(void **unused)
             char *copy = malloc(size);
             memcpy(copy, data, size);
             copy[i] = (char)(copy[i] ^ 1 << bit);
-            const long live = n_live;
+            const long live = alloc_watch_live();
             const int status = pi0_observation_msgpack(&o, copy, size, "x", &policy, &e);
             if (status)
                 assert_true(e.code == status && *e.message);
             else
                 pi0_observation_file_free(&o);
             refused += status != 0;
-            assert_int_equal(n_live, live);
+            assert_int_equal(alloc_watch_live(), live);
             free(copy);
         }
     assert_true(refused > 100);
@@ -380,6 +327,24 @@ static int two_pixels(image_file *image, const char *path, pi0_error *err)
     return status;
 }
 
+typedef struct packed {
+    const char *data;
+    size_t size;
+    bool json;
+    pi0_policy_info policy;
+} packed;
+
+static int read_packed(void *user, pi0_error *err)
+{
+    const packed *p = user;
+    observation_file o;
+    const int status = p->json
+                           ? pi0_observation_json(&o, p->data, p->size, "x", "dir", two_pixels, err)
+                           : pi0_observation_msgpack(&o, p->data, p->size, "x", &p->policy, err);
+    if (!status) pi0_observation_file_free(&o);
+    return status;
+}
+
 // each allocation fails once: an error, and nothing is left
 static void test_failing_memory(void **unused)
 {
@@ -388,26 +353,10 @@ static void test_failing_memory(void **unused)
                                          "json_keys" };
     for (size_t k = 0; k < COUNT(names); k++) {
         char *whole;
-        size_t size;
-        const char *data = seed(names[k], &whole, &size);
-        const pi0_policy_info policy = config(k ? "pi0_libero" : "pi0_aloha");
-        const long live = n_live;
-        int status = PI0_ENOMEM, failures = 0;
-        for (long at = 1; status; at++) {
-            observation_file o;
-            pi0_error e = { 0 };
-            n_calls = 0;
-            fail_at = at;
-            status = names[k][0] == 'j'
-                         ? pi0_observation_json(&o, data, size, "x", "dir", two_pixels, &e)
-                         : pi0_observation_msgpack(&o, data, size, "x", &policy, &e);
-            fail_at = 0;
-            if (!status) pi0_observation_file_free(&o);
-            assert_true(status == PI0_OK || status == PI0_ENOMEM);
-            failures += status != 0;
-            assert_int_equal(n_live, live);
-        }
-        assert_true(failures > 5);
+        packed p = { .json = names[k][0] == 'j' };
+        p.data = seed(names[k], &whole, &p.size);
+        p.policy = config(k ? "pi0_libero" : "pi0_aloha");
+        assert_true(alloc_watch_fail_each(read_packed, &p) > 5);
         free(whole);
     }
 }

@@ -5,32 +5,9 @@
 #include "data/npy.h"
 #include "policy/image.h"
 #include "policy/prompt.h"
+#include "support/alloc_watch.h"
 #include "support/expect.h"
 #include "support/tmpdir.h"
-#include <stdlib.h>
-
-/* ---- the allocator, watched: the linker sends the library's calls here ---- */
-
-static long n_calls, n_live, fail_at; // fail_at: number of the call that fails, 0 none
-
-void *__real_malloc(size_t size);
-void __real_free(void *p);
-void *__wrap_malloc(size_t size);
-void __wrap_free(void *p);
-
-void *__wrap_malloc(size_t size)
-{
-    if (++n_calls == fail_at) return NULL;
-    void *p = __real_malloc(size);
-    n_live += p != NULL;
-    return p;
-}
-
-void __wrap_free(void *p)
-{
-    n_live -= p != NULL;
-    __real_free(p);
-}
 
 /* ---- what is tried: with user data, PI0_ENOMEM or PI0_OK; it frees what it makes ---- */
 
@@ -95,23 +72,6 @@ static int write_and_read(void *user, pi0_error *err)
     return status;
 }
 
-// fail the first allocation, the second, … until it succeeds; returns how many there are
-static int fail_each(int (*try)(void *, pi0_error *), void *user)
-{
-    for (int n = 1;; n++) {
-        pi0_error err = { 0 };
-        const long live = n_live;
-        n_calls = 0;
-        fail_at = n;
-        const int status = try(user, &err);
-        fail_at = 0;
-        assert_int_equal(n_live, live);
-        if (!status) return n - 1;
-        expect_error(status, PI0_ENOMEM, &err, "no memory");
-        assert_true(n < 100);
-    }
-}
-
 static void each_one_failing(void **state)
 {
     (void)state;
@@ -119,13 +79,14 @@ static void each_one_failing(void **state)
     const tmpdir dir = tmpdir_make();
     tokenizer *t = NULL;
     assert_int_equal(pi0_tokenizer_open(&t, MODEL, NULL), PI0_OK);
-    assert_int_equal(fail_each(open_tokenizer, NULL), 1);
-    assert_int_equal(fail_each(long_prompt, t), 1);
-    assert_int_equal(fail_each(resize, NULL), 1);
-    assert_int_equal(fail_each(resize_torch, NULL), 1);
+    assert_int_equal(alloc_watch_fail_each(open_tokenizer, NULL), 1);
+    assert_int_equal(alloc_watch_fail_each(long_prompt, t), 1);
+    assert_int_equal(alloc_watch_fail_each(resize, NULL), 1);
+    assert_int_equal(alloc_watch_fail_each(resize_torch, NULL), 1);
     // the temporary's name, the array; what a failure left would make rmdir fail
-    assert_int_equal(fail_each(write_and_read, (void *)(uintptr_t)tmpdir_path(path, &dir, "a.npy")),
-                     2);
+    assert_int_equal(
+        alloc_watch_fail_each(write_and_read, (void *)(uintptr_t)tmpdir_path(path, &dir, "a.npy")),
+        2);
     tmpdir_unlink(&dir, "a.npy");
     assert_int_equal(rmdir(dir.path), 0);
     pi0_tokenizer_free(t);
@@ -144,13 +105,13 @@ static void none_for_a_usual_prompt(void **state)
     assert_int_equal(pi0_tokenizer_open(&t, MODEL, NULL), PI0_OK);
     memset(text, 'b', sizeof text - 1);
     text[sizeof text - 1] = 0;
-    n_calls = 0;
+    const long before = alloc_watch_calls();
     for (enum prompt_format f = PROMPT_OPENPI; f <= PROMPT_PI05; f++) {
         assert_int_equal(pi0_prompt_tokens(t, f, text, values, 50, 200, ids, &n, &cut, NULL),
                          PI0_OK);
         assert_int_equal(n, 200);
     }
-    assert_int_equal(n_calls, 0);
+    assert_int_equal(alloc_watch_calls() - before, 0);
     pi0_tokenizer_free(t);
 }
 
@@ -160,12 +121,12 @@ static void none_for_a_second_picture(void **state)
     image_scratch s = { NULL, 0 };
     uint8_t out[32 * 32 * 3];
     float f32[32 * 32 * 3];
-    n_calls = 0;
+    const long before = alloc_watch_calls();
     assert_int_equal(pi0_image_resize_pillow(&picture, 32, out, &s, NULL), PI0_OK);
-    assert_int_equal(n_calls, 1);
+    assert_int_equal(alloc_watch_calls() - before, 1);
     assert_int_equal(pi0_image_resize_pillow(&picture, 32, out, &s, NULL), PI0_OK);
     assert_int_equal(pi0_image_resize_torch(&picture, 32, f32, &s, NULL), PI0_OK);
-    assert_int_equal(n_calls, 1);
+    assert_int_equal(alloc_watch_calls() - before, 1);
     pi0_image_scratch_free(&s);
 }
 

@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 TASK ?= place
 MINUTES ?=
+TIER ?=
 OUT ?= out/$(TASK)
 
 .PHONY: help setup build demo test bench fuzz oracle train-demo format install clean
@@ -24,9 +25,9 @@ build: setup ## the library and the command, in build/release
 demo: build ## a small policy at work: a plan, how often it succeeds, a page to watch it
 	@sh scripts/demo.sh
 
-test: ## everything: gcc, clang, sanitizers, checks of the tree
+test: ## all tests, a line per tier; TIER=unit (or more, "unit asan") runs those: scripts/test.sh
 	@sh scripts/setup.sh tests
-	@sh scripts/test.sh
+	@sh scripts/test.sh $(TIER)
 
 bench: build ## a checkpoint of the true size (6.5 GB, once), timed
 	@[ -f build/bench/pi0/model.safetensors ] || build/release/pi0 synth --size pi0 build/bench/pi0

@@ -1,24 +1,45 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# fuzz.sh SECONDS - runs each fuzz target with libFuzzer for so long. What it finds is kept in
-# build/fuzz/found, its corpus in build/fuzz/corpus.
+# fuzz.sh SECONDS - runs each fuzz target with libFuzzer for so long, side by side on all processors;
+# says "ok NAME: ..." or "FAILED NAME: ..." of each. What it finds is kept in build/fuzz/found, its
+# corpus in build/fuzz/corpus.
 cd "$(dirname "$0")/.." || exit 1
-seconds=${1:-60} n=0 bad=0
-cmake --preset fuzz >/dev/null && cmake --build build/fuzz || exit 1
-mkdir -p build/fuzz/found
+seconds=${1:-60} jobs=$(nproc 2>/dev/null || echo 2) started=0
+mkdir -p build
+log=build/fuzz.log
+if ! { cmake --preset fuzz && cmake --build build/fuzz -j "$jobs"; } >$log 2>&1; then
+    tail -n 50 $log
+    exit 1
+fi
+rm -rf build/fuzz/log
+mkdir -p build/fuzz/found build/fuzz/log
+: >build/fuzz/failed
+
+# fuzz NAME
+fuzz() {
+    log=build/fuzz/log/$1
+    mkdir -p "build/fuzz/corpus/$1"
+    "build/fuzz/tests/$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="build/fuzz/found/$1-" \
+        "build/fuzz/corpus/$1" "tests/fuzz/seeds/${1#fuzz_}" >"$log" 2>&1
+    status=$?
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    if [ $status -eq 0 ] && [ "${runs:-0}" -gt 0 ]; then
+        echo "ok $1: $runs inputs in $seconds s"
+    else
+        tail -n 30 "$log"
+        echo "FAILED $1: $(grep -m 1 -E 'ERROR|SUMMARY' "$log" || echo "status $status")"
+        echo "$1" >>build/fuzz/failed
+    fi
+}
+
 for source in tests/fuzz/fuzz_*.c; do
     [ -e "$source" ] || continue
-    name=$(basename "$source" .c)
-    seeds=tests/fuzz/seeds/${name#fuzz_}
-    mkdir -p "build/fuzz/corpus/$name"
-    n=$((n + 1))
-    echo "==== $name"
-    "build/fuzz/tests/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
-        -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
-        "build/fuzz/corpus/$name" "$seeds" >"build/fuzz/$name.log" 2>&1
-    status=$?
-    grep -E 'number_of_executed_units|INITED|ERROR|SUMMARY' "build/fuzz/$name.log" | tail -n 5
-    [ $status -eq 0 ] || { bad=$((bad + 1)); tail -n 30 "build/fuzz/$name.log"; }
+    fuzz "$(basename "$source" .c)" &
+    started=$((started + 1))
+    [ $((started % jobs)) -eq 0 ] && wait
 done
-echo "$n targets, $bad with findings"
-[ $n -gt 0 ] && [ $bad -eq 0 ]
+wait
+failed=$(wc -l <build/fuzz/failed)
+echo "$started targets, $failed with findings"
+[ $started -gt 0 ] && [ "$failed" -eq 0 ]

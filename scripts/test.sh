@@ -1,67 +1,121 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# test.sh [TIER...] - builds and tests with gcc, with clang, with ASan and UBSan, and with TSan the
-# tests that use threads; prints a line per tier, then the sum. Exit status 0: nothing failed.
+# test.sh [TIER...] - builds and tests; then a line per tier, what did not run and why, and the sum.
+# Exit status 0: nothing failed. With CI=true what did not run has failed. Without names: all tiers.
+#   tree unit golden fault ...   built with gcc; the list, and which test is where: tests/CMakeLists.txt
+#   fuzz                         also each fuzz target with libFuzzer for FUZZ_SECONDS=30
+#   clang asan tsan              the same tests, built by clang, with ASan and UBSan, with TSan
+#   gcc, compilers, sanitizers   all of the first kind; gcc and clang; asan and tsan
 cd "$(dirname "$0")/.." || exit 1
-[ $# -gt 0 ] || set -- gcc clang asan tsan
+labels=$(sed -n 's/^set(tiers \(.*\))$/\1/p' tests/CMakeLists.txt)
 jobs=$(nproc 2>/dev/null || echo 2)
-passed=0 failed=0 summary=
+tab=$(printf '\t')
 
 # some kernels lay out memory so randomly that older sanitizers do not start
 fixed_layout=
 setarch "$(uname -m)" -R true 2>/dev/null && fixed_layout="setarch $(uname -m) -R"
 
-# attribute NAME FILE: of the whole run in ctest's report
-attribute() { sed -n "/<testcase/q; s/.*[ \t]$1=\"\([0-9]*\)\".*/\1/p" "$2"; }
+# ---- results: one a line: tier, pass or fail or skip or time, name, words ---------------------------
+results=$PWD/build/results.tsv
+say() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$results"; }
 
-# tier NAME: sets ran, bad, note
-tier() {
-    dir=build/$1 report=$PWD/build/$1/report.xml
-    ran=0 bad=1 note=" (did not build)"
-    set -- "$1" --output-on-failure --no-tests=error -j "$jobs" --output-junit "$report"
-    targets= prefix=
-    case $1 in
-    # not again: what does not depend on the compiler, and the command's scripts
-    clang) set -- "$@" -LE 'tree|command' ;;
-    asan) prefix=$fixed_layout && set -- "$@" -LE tree ;;
-    tsan)
-        prefix=$fixed_layout targets="--target pi0_thread_tests"
-        set -- "$@" -L threads
-        ;;
-    esac
-    cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log"; return; }
-    # shellcheck disable=SC2086
-    cmake --build "$dir" -j "$jobs" $targets || return
-    # ctest's own words go to the terminal, its numbers come from the report
-    shift
-    rm -f "$report"
-    (cd "$dir" && exec $prefix ctest "$@")
-    status=$?
-    ran=$(attribute tests "$report" 2>/dev/null)
-    bad=$(attribute failures "$report" 2>/dev/null)
-    skipped=$(attribute skipped "$report" 2>/dev/null)
-    if [ -z "$ran" ] || [ -z "$bad" ] || [ -z "$skipped" ]; then
-        ran=0 bad=1 note=" (ctest made no report)"
-        return
-    fi
-    note=
-    [ "$skipped" -gt 0 ] && note=" ($skipped did not run)"
-    # what did not run did not pass
-    ran=$((ran - skipped - bad))
-    if [ $status -ne 0 ] && [ "$bad" -eq 0 ]; then
-        bad=1 note="$note (ctest ended with status $status)"
-    fi
+# build PRESET [TARGET]
+build() {
+    cmake --preset "$1" >"build/$1.log" 2>&1 || { cat "build/$1.log"; return 1; }
+    cmake --build "build/$1" -j "$jobs" ${2:+--target "$2"} >>"build/$1.log" 2>&1 ||
+        { tail -n 50 "build/$1.log"; return 1; }
 }
 
-mkdir -p build
-for name; do
-    start=$(date +%s)
+# run_tests PRESET OPTIONS...: all that ctest runs with them, into build/PRESET/tests.tsv
+run_tests() {
+    dir=$PWD/build/$1
+    shift
+    rm -f "$dir/report.xml"
+    # ctest's own words go to the terminal, its numbers come from the report
+    (cd "$dir" && exec $prefix ctest --output-on-failure --no-tests=error -j "$jobs" \
+        --test-output-size-passed 1000000 --output-junit "$dir/report.xml" "$@")
+    status=$?
+    awk -v ci="${CI-}" -f scripts/test_report.awk "$dir/report.xml" >"$dir/tests.tsv" ||
+        echo "fail${tab}ctest${tab}made no report" >"$dir/tests.tsv"
+    # it knows of failures that no test has
+    [ $status -eq 0 ] || grep -q ^fail "$dir/tests.tsv" ||
+        echo "fail${tab}ctest${tab}ended with status $status" >>"$dir/tests.tsv"
+}
+
+# ---- tiers ----------------------------------------------------------------------------------------
+# labels LABEL...: one run of ctest for them all, in the gcc build
+labels() {
+    only=$(echo "$*" | tr ' ' '|')
+    build gcc || { say gcc fail build "did not build"; return; }
+    run_tests gcc -L "^($only)\$"
+    for label; do
+        (cd build/gcc && ctest -N -L "^$label\$") | sed -n 's/^ *Test *#[0-9]*: //p' |
+            awk -v tier="$label" -F "$tab" 'NR == FNR { mine[$1]; next } $2 in mine { print tier "\t" $0 }' \
+                - build/gcc/tests.tsv >>"$results"
+    done
+    sed -n "s/^\(fail${tab}ctest${tab}\)/gcc$tab\1/p" build/gcc/tests.tsv >>"$results"
+    # of a test that CMake's own check did not see
+    (cd build/gcc && ctest -N -LE "^($(echo "$labels" | tr ' ' '|'))\$") | grep -q '^Total Tests: 0$' ||
+        say gcc fail labels "there are tests of no tier"
+}
+
+# other PRESET TARGET OPTIONS...: the tests that another build can change
+other() {
+    name=$1 target=$2
+    shift 2
+    build "$name" "$target" || { say "$name" fail build "did not build"; return; }
+    run_tests "$name" "$@"
+    sed "s/^/$name$tab/" "build/$name/tests.tsv" >>"$results"
+}
+
+fuzz() {
+    sh scripts/fuzz.sh "${FUZZ_SECONDS:-30}" | tee build/fuzz.txt
+    sed -n -e "s/^ok \([a-z_]*\): \(.*\)/fuzz${tab}pass${tab}\1$tab\2/p" \
+        -e "s/^FAILED \([a-z_]*\): \(.*\)/fuzz${tab}fail${tab}\1$tab\2/p" build/fuzz.txt >>"$results"
+    tail -n 1 build/fuzz.txt | grep -q ', 0 with findings$' || say fuzz fail targets "see build/fuzz.txt"
+}
+
+timed() {
+    name=$1 start=$(date +%s)
+    shift
     echo "==== $name"
-    tier "$name"
-    passed=$((passed + ran)) failed=$((failed + bad))
-    summary="$summary$(printf '%-6s %4d passed %4d failed %4d s%s' "$name" "$ran" "$bad" \
-        $(($(date +%s) - start)) "$note")
-"
+    "$@"
+    say "$name" time "" $(($(date +%s) - start))
+}
+
+# ---- which, and the run -----------------------------------------------------------------------------
+wanted=
+[ $# -gt 0 ] || set -- gcc fuzz clang asan tsan
+for name; do
+    case " $labels clang asan tsan gcc compilers sanitizers " in
+    *" $name "*) ;;
+    *)
+        echo "test.sh: no tier \"$name\"; there are: $labels, clang asan tsan, and" \
+            "gcc compilers sanitizers" >&2
+        exit 2
+        ;;
+    esac
+    case $name in
+    gcc) wanted="$wanted $labels" ;;
+    compilers) wanted="$wanted $labels clang" ;;
+    sanitizers) wanted="$wanted asan tsan" ;;
+    *) wanted="$wanted $name" ;;
+    esac
 done
-printf '\n%s%d passed, %d failed\n' "$summary" $passed $failed
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+wants() { case " $wanted " in *" $1 "*) ;; *) return 1 ;; esac; }
+
+mkdir -p build
+: >"$results"
+prefix=
+set --
+for name in $labels; do
+    wants "$name" && set -- "$@" "$name"
+done
+[ $# -eq 0 ] || timed gcc labels "$@"
+wants fuzz && timed fuzz fuzz
+# not again: what does not depend on the compiler, and the command's scripts
+wants clang && timed clang other clang "" -LE '^(once|command|emulated)$'
+prefix=$fixed_layout
+wants asan && timed asan other asan "" -LE '^once$'
+wants tsan && timed tsan other tsan pi0_thread_tests -L '^threads$'
+awk -F "$tab" -f scripts/test_summary.awk "$results"

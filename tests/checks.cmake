@@ -4,6 +4,7 @@
 
 set(checks ${CMAKE_CURRENT_SOURCE_DIR}/checks)
 set(root ${PROJECT_SOURCE_DIR})
+set(tier tree)
 
 # ---- the public headers, alone, in both languages -------------------------------------------
 set(strict -Wall -Wextra -Wpedantic -pedantic-errors -Werror -I${root}/include -c -o)
@@ -25,15 +26,10 @@ pi0_test(check_licence sh ${checks}/licence.sh ${root})
 pi0_test(check_sizes sh ${checks}/sizes.sh ${root})
 if(TARGET pi0)
     pi0_test(check_docs sh ${checks}/docs.sh ${root} $<TARGET_FILE:pi0> ${CMAKE_C_COMPILER})
-    set_tests_properties(check_docs PROPERTIES LABELS tree)
+    set_property(TEST check_docs APPEND PROPERTY LABELS once)
 endif()
 # what no compiler can change
-set_tests_properties(check_headers check_layers check_licence check_sizes PROPERTIES LABELS tree)
-
-# ---- the quick start -----------------------------------------------------------------------
-if(TARGET pi0)
-    pi0_test(demo sh ${root}/scripts/demo.sh $<TARGET_FILE:pi0>)
-endif()
+set_property(TEST check_headers check_layers check_licence check_sizes APPEND PROPERTY LABELS once)
 
 # ---- what was built ------------------------------------------------------------------------
 pi0_test(check_exports sh ${checks}/exports.sh ${root}/include/pi0.h $<TARGET_FILE:pi0_shared>)
@@ -51,8 +47,15 @@ if(NOT PI0_SANITIZE)
         pi0_test(check_vectors sh ${checks}/vectors.sh $<TARGET_FILE:pi0_static>)
     endif()
     if(PI0_INSTALL AND PI0_CLIENT AND TARGET pi0)
+        set(tier install)
         pi0_test(install sh ${CMAKE_CURRENT_SOURCE_DIR}/install/install.sh
                  ${PROJECT_BINARY_DIR} ${CMAKE_INSTALL_LIBDIR} ${CMAKE_COMMAND}
                  ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})
     endif()
+endif()
+
+# ---- the quick start -----------------------------------------------------------------------
+if(TARGET pi0)
+    set(tier command)
+    pi0_test(demo sh ${root}/scripts/demo.sh $<TARGET_FILE:pi0>)
 endif()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fuzz.cmake - the fuzz targets: libFuzzer with PI0_FUZZ, else programs that replay their seeds
 
+set(tier fuzz)
 file(GLOB targets CONFIGURE_DEPENDS fuzz/fuzz_*.c)
 foreach(source IN LISTS targets)
     get_filename_component(name ${source} NAME_WE)

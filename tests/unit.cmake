@@ -2,7 +2,8 @@
 # unit.cmake - the cmocka programs and the scripts that run the command
 
 file(GLOB support CONFIGURE_DEPENDS support/*.c)
-file(GLOB programs CONFIGURE_DEPENDS unit/test_*.c fault/test_*.c)
+file(GLOB programs CONFIGURE_DEPENDS unit/test_*.c golden/test_*.c
+     fault/test_*.c)
 add_custom_target(pi0_thread_tests) # what ThreadSanitizer has to see
 
 # the helpers, and all that a test is compiled and linked with
@@ -38,8 +39,16 @@ function(pi0_wraps result source)
     set(${result} ${options} PARENT_SCOPE)
 endfunction()
 
+# the folder's name is the tier
+function(pi0_tier_of result source)
+    get_filename_component(folder ${source} DIRECTORY)
+    get_filename_component(folder ${folder} NAME)
+    set(${result} ${folder} PARENT_SCOPE)
+endfunction()
+
 foreach(source IN LISTS programs)
     get_filename_component(name ${source} NAME_WE)
+    pi0_tier_of(tier ${source})
     pi0_needs_tools(tools ${source})
     if(tools AND NOT TARGET pi0_tools)
         continue()
@@ -59,9 +68,6 @@ foreach(source IN LISTS programs)
     pi0_wraps(wraps ${source})
     target_link_options(${name} PRIVATE ${wraps})
     pi0_test(${name} ${name})
-    if(source MATCHES "/fault/")
-        set_property(TEST ${name} APPEND PROPERTY LABELS fault)
-    endif()
     # (test_cpu_golden runs the same code, for many minutes under ThreadSanitizer)
     if(name MATCHES "^test_(pool|client|reference|session|trace|cpu_(gemm|rows|attention)|net|serve|demo_live)")
         set_property(TEST ${name} APPEND PROPERTY LABELS threads)
@@ -80,12 +86,13 @@ foreach(source IN LISTS load)
 endforeach()
 
 if(TARGET pi0)
-    file(GLOB scripts CONFIGURE_DEPENDS command/test_*.sh)
+    file(GLOB scripts CONFIGURE_DEPENDS command/test_*.sh emulated/test_*.sh)
     foreach(script IN LISTS scripts)
         get_filename_component(name ${script} NAME_WE)
-        string(REGEX REPLACE "^test_" "command_" name ${name})
+        pi0_tier_of(tier ${script})
+        string(REGEX REPLACE "^test_" "${tier}_" name ${name})
         # a sanitizer's shadow of all addresses is real memory where a processor is emulated
-        if(name MATCHES "emulated" AND PI0_SANITIZE)
+        if(tier STREQUAL "emulated" AND PI0_SANITIZE)
             continue()
         endif()
         # the page drops the other flow's plan when the arm has moved on, which a sanitizer's
@@ -94,7 +101,6 @@ if(TARGET pi0)
             continue()
         endif()
         pi0_test(${name} sh ${script})
-        set_tests_properties(${name} PROPERTIES LABELS command)
         set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
                      "PI0=$<TARGET_FILE:pi0>" "PI0_TEST_DATA=${CMAKE_CURRENT_SOURCE_DIR}/golden")
     endforeach()

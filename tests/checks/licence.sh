@@ -3,7 +3,7 @@
 # licence.sh ROOT - each source file says its licence in its first line (its second, after "#!").
 cd "$1" || exit 1
 n=0 bad=0
-for file in $(find . \( -name .git -o -path './build*' -o -path ./out -o -path ./tests/golden \
+for file in $(find . \( -name .git -o -path './build*' -o -path ./out -o -path './tests/golden/*/*' \
     -o -path ./tests/fuzz/seeds \) -prune -o -type f \
     \( -name '*.[ch]' -o -name '*.cc' -o -name '*.sh' -o -name '*.py' -o -name '*.awk' \
     -o -name '*.cmake' -o -name '*.in' -o -name '*.map' -o -name '*.yml' -o -name CMakeLists.txt \

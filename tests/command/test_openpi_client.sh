@@ -9,11 +9,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-skip() {
-    echo "SKIPPED: $1"
-    [ "${CI-}" != true ] || exit 1
-    exit 77
-}
+. "$here/../support/skip.sh"
 
 # ---- the packages: the newest openpi-client, and the last one that waits for a server -------------
 requirements=$here/openpi_requirements.txt

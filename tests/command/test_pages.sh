@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_pages.sh - the pages of pi0 demo in headless Chromium: browser.py with the command of $PI0.
 # Where there is no Chromium it says so and is skipped (77), except in continuous integration.
-here=$(dirname "$0") python=
+here=$(dirname "$0") python='' missing=''
+. "$here/../support/skip.sh"
 for candidate in python3 /usr/bin/python3; do
     "$candidate" -c 'import selenium' 2>/dev/null && python=$candidate && break
 done
@@ -11,9 +12,7 @@ for need in chromium chromedriver; do
 done
 [ -n "$python" ] || missing="$missing python3-selenium"
 if [ -n "$missing" ]; then
-    echo "not tested, because these are not here:$missing"
-    [ "$CI" = true ] && exit 1
-    exit 77
+    skip "not here:$missing"
 fi
 CHROMIUM=$(command -v chromium) CHROMEDRIVER=$(command -v chromedriver)
 export CHROMIUM CHROMEDRIVER

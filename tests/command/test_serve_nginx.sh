@@ -4,11 +4,8 @@
 # back; clients connect again, and nothing else fails. Without nginx it does not run (status 77); in
 # continuous integration that is a failure.
 PATH=$PATH:/usr/sbin:/sbin
-if ! command -v nginx >/dev/null; then
-    echo "SKIPPED: no nginx (Debian: nginx-light)"
-    [ "${CI-}" != true ] || exit 1
-    exit 77
-fi
+. "$(dirname "$0")/../support/skip.sh"
+command -v nginx >/dev/null || skip "no nginx (Debian: nginx-light)"
 . "$(dirname "$0")/serving.sh"
 example=$(dirname "$0")/../../packaging/nginx.conf
 

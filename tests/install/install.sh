@@ -43,11 +43,11 @@ run "$work/static" /nonexistent
 # the client library, which stands alone
 [ "$(pkg-config --modversion pi0_client)" = "$version" ] || fail "pkg-config: another pi0_client"
 # shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/client.c" -o "$work/client" \
+"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/consumer_client.c" -o "$work/client" \
     $(pkg-config --libs pi0_client) || fail "no client by pkg-config"
 run "$work/client" "$lib"
 # shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/client.c" -o "$work/client_static" \
+"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/consumer_client.c" -o "$work/client_static" \
     "$lib/libpi0_client.a" $(pkg-config --static --libs-only-l pi0_client | sed 's/-lpi0_client//') \
     -pthread || fail "no static client by pkg-config"
 run "$work/client_static" /nonexistent

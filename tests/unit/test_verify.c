@@ -468,7 +468,7 @@ static void against_golden(void **state)
             if (!r->pass) fail_msg("%s: %s: %s", cases[i], r->module, r->why);
             n += r->mode == MODE_AGAINST_REFERENCE;
         }
-        // as many as tests/unit/test_stages.c finds, the actions, two layers of the state token
+        // as many as tests/golden/test_stages.c finds, the actions, two layers of the state token
         printf("  %-24s %d stages of the file\n", cases[i], n);
         assert_int_equal(n, i == 0 ? 42 : i == 1 ? 40 : 1);
         pair_close(&p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.c - the smallest user of an installed libpi0_client; prints what it was given to print. */
+/* consumer_client.c - the smallest user of an installed libpi0_client; prints what it was given to
+ * print. */
 #include <pi0_client.h>
 #include <stdio.h>
 

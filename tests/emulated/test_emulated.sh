@@ -9,16 +9,9 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 failed=0
 
-if [ "$(uname -m)" != x86_64 ]; then
-    echo "SKIP: emulated processors are x86-64 ones"
-    exit 77
-fi
-if ! command -v qemu-x86_64 >/dev/null; then
-    echo "SKIP: qemu-x86_64 is not installed (package qemu-user)"
-    # a machine that judges changes must have it
-    [ "${CI:-}" = true ] && exit 1
-    exit 77
-fi
+. tests/support/skip.sh
+[ "$(uname -m)" = x86_64 ] || skip "emulated processors are x86-64 ones"
+command -v qemu-x86_64 >/dev/null || skip "qemu-x86_64 is not installed (Debian: qemu-user)"
 
 # infer OUT OPTIONS COMMAND... - a chunk of the demo policy
 infer() {

@@ -58,6 +58,10 @@ has_package() { have apt-cache && apt-cache show "$1" >/dev/null 2>&1; }
 missing_for_tests() {
     # the test beside openpi-client makes a virtual environment
     { have python3 && python3 -c 'import ensurepip' 2>/dev/null; } || echo python3-venv
+    # completion and manual pages are looked at by what shows them
+    have zsh || echo zsh
+    have mandoc || echo mandoc
+    have groff || echo groff-base
     # its package starts a web server: only where nobody works. Elsewhere its test is skipped
     [ "${CI-}" != true ] || have nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
     for package in chromium chromium-driver python3-selenium; do

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - the command pi0: finds the subcommand and runs it. */
 #include "commands.h"
+#include "help.h"
 #include "pi0.h"
 #include "terminal.h"
 #include <stdio.h>
@@ -25,6 +26,21 @@ static void print_help(FILE *to)
                 "Results go to stdout, everything else to stderr.\n"
                 "Exit status: 0 done, 1 the run failed, 2 the command line was wrong, 130 "
                 "interrupted.\n");
+}
+
+// the same in another form: the manual page, or what a shell's completion reads
+static int print_help_as(const char *form)
+{
+    if (!strcmp(form, "man")) {
+        pi0_help_man_all(commands, N_COMMANDS);
+    } else if (!strcmp(form, "options")) {
+        for (int i = 0; i < N_COMMANDS; i++)
+            printf("command\t%s\t%s\n", commands[i]->name, commands[i]->summary);
+    } else {
+        fprintf(stderr, "pi0: --help=%s: expected --help, --help=man or --help=options\n", form);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
 }
 
 static int unknown_command(const char *word)
@@ -62,6 +78,7 @@ static int dispatch(int argc, char **argv)
         print_help(stdout);
         return STATUS_OK;
     }
+    if (!strncmp(word, "--help=", 7)) return print_help_as(word + 7);
 
     // "pi0 help NAME" is "pi0 NAME --help"
     const command *c = find(help ? argv[2] : word);

@@ -208,6 +208,11 @@ static bool take_option(const command *c, const option_group *groups, int n_grou
     return store(c, &m, argv[++*at]);
 }
 
+static bool is_help(const char *arg)
+{
+    return !strcmp(arg, "--help") || !strncmp(arg, "--help=", 7) || !strcmp(arg, "-h");
+}
+
 enum options_result pi0_options_parse(const command *c, const option_group *groups, int n_groups,
                                       int max_arguments, arguments *rest, int argc, char **argv)
 {
@@ -215,10 +220,12 @@ enum options_result pi0_options_parse(const command *c, const option_group *grou
     rest->n = 0;
 
     // help wins over everything else, wherever it stands
+    const help_page page = { c, groups, n_groups, max_arguments };
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            pi0_help_print(c, groups, n_groups);
-            return OPTIONS_HELP;
+        if (is_help(argv[i])) {
+            if (pi0_help_as(argv[i], &page)) return OPTIONS_HELP;
+            pi0_usage_error(c, "%s: expected --help, --help=man or --help=options", argv[i]);
+            return OPTIONS_WRONG;
         }
 
     for (int i = 1; i < argc; i++) {

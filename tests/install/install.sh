@@ -23,7 +23,9 @@ run() {
 mv "$work/first" "$work/prefix"
 prefix=$work/prefix lib=$work/prefix/$libdir n=0
 for file in include/pi0.h "$libdir/libpi0.so" "$libdir/libpi0.so.0" "$libdir/libpi0.a" bin/pi0 \
-    share/pi0/demo/place/model.safetensors share/pi0/demo/reach/model.safetensors; do
+    share/pi0/demo/place/model.safetensors share/pi0/demo/reach/model.safetensors \
+    share/man/man1/pi0.1 share/man/man1/pi0-infer.1 share/bash-completion/completions/pi0 \
+    share/zsh/site-functions/_pi0; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
 

@@ -45,7 +45,7 @@ train-demo: ## a policy for the demo's table: TASK=place (or reach) MINUTES= OUT
 	    $(if $(MINUTES),--minutes $(MINUTES))
 
 format: ## clang-format over the sources
-	@find include src demo tools examples tests bench \( -name '*.[ch]' -o -name '*.cc' \) 2>/dev/null \
+	@find include src demo tools examples tests bench \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) 2>/dev/null \
 	    | xargs clang-format -i
 
 install: build ## into PREFIX=/usr/local

@@ -5,7 +5,7 @@ cd "$1" || exit 1
 n=0 bad=0
 for file in $(find . \( -name .git -o -path './build*' -o -path ./out -o -path './tests/golden/*/*' \
     -o -path ./tests/fuzz/seeds \) -prune -o -type f \
-    \( -name '*.[ch]' -o -name '*.cc' -o -name '*.sh' -o -name '*.py' -o -name '*.awk' \
+    \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' -o -name '*.sh' -o -name '*.py' -o -name '*.awk' \
     -o -name '*.cmake' -o -name '*.in' -o -name '*.map' -o -name '*.yml' -o -name CMakeLists.txt \
     -o -name Makefile -o -path ./.ci/run \) -print); do
     n=$((n + 1))

@@ -36,7 +36,7 @@
 typedef struct options {
     const char *checkpoint;
     double seconds;
-    int blend, every, threads;
+    int blend, every, steps, threads;
     bool realtime;
 } options;
 
@@ -100,8 +100,8 @@ static bool run_tick(planner *p, plan *current, long tick, const options *o, dou
     return true;
 }
 
-// false: the planner has failed
-static bool run(planner *p, plan *current, const options *o, counts *c)
+// until the time is over, somebody stops it, or the planner has failed
+static void run(planner *p, plan *current, const options *o, counts *c)
 {
     const long last = (long)(o->seconds * 1e9 / PERIOD_NS);
     double command[ROBOT_COMMANDS];
@@ -111,7 +111,7 @@ static bool run(planner *p, plan *current, const options *o, counts *c)
         sleep_until(start + tick * PERIOD_NS);
         if (stopped) break;
         tally_add(&c->wake_ms, (double)(now_ns() - start - tick * PERIOD_NS) * 1e-6);
-        if (!run_tick(p, current, tick, o, command, c)) return false;
+        if (!run_tick(p, current, tick, o, command, c)) return;
         // which period it is now
         long at = (long)((now_ns() - start) / PERIOD_NS);
         if (at > tick) {
@@ -121,7 +121,6 @@ static bool run(planner *p, plan *current, const options *o, counts *c)
             tick = at - 1;
         }
     }
-    return true;
 }
 
 /* ---- before and after ---- */
@@ -177,14 +176,15 @@ static int drive(pi0_session *session, const options *o)
         free(data);
         return fprintf(stderr, "robot_loop: no memory, or no thread\n"), 1;
     }
-    bool good = first_plan(&p, &current) && (!o->realtime || !be_realtime());
-    good = good && run(&p, &current, o, &c);
+    const bool planned = first_plan(&p, &current);
+    const bool ready = planned && (!o->realtime || !be_realtime());
+    if (ready) run(&p, &current, o, &c);
     const bool failed = planner_look(&p) == PLANNER_FAILED;
     planner_stop(&p);
     if (failed) fprintf(stderr, "robot_loop: %s\n", p.error.message);
-    if (good) report(&c, &p);
+    if (!failed && planned == ready) report(&c, &p);
     free(data);
-    return !good && !stopped;
+    return failed || planned != ready;
 }
 
 static int fail(const pi0_error *e)
@@ -202,6 +202,7 @@ static int load_and_drive(const options *o)
     pi0_error e;
     pi0_default_options(&opt);
     opt.n_threads = o->threads; // leave a core to the loop
+    opt.num_steps = o->steps;
     if (pi0_load(&model, o->checkpoint, &opt, &e)) return fail(&e);
     int status = pi0_model_policy(model, &policy, &e);
     if (!status && (policy.n_actions != ROBOT_COMMANDS || policy.state_dim != ROBOT_STATE)) {
@@ -224,15 +225,18 @@ static int load_and_drive(const options *o)
 int main(int argc, char **argv)
 {
     options o = { .checkpoint = "demo/place", .seconds = 4, .every = 8, .threads = 1 };
-    for (int c; (c = getopt(argc, argv, "t:b:e:n:r")) != -1;) switch (c) {
+    for (int c; (c = getopt(argc, argv, "t:b:e:s:n:r")) != -1;) switch (c) {
         case 't': o.seconds = atof(optarg); break;
         case 'b': o.blend = atoi(optarg); break;
         case 'e': o.every = atoi(optarg); break;
+        case 's': o.steps = atoi(optarg); break;
         case 'n': o.threads = atoi(optarg); break;
         case 'r': o.realtime = true; break;
         default:
-            fprintf(stderr, "usage: robot_loop [-t SECONDS] [-b TICKS TO BLEND] [-e TICKS BETWEEN "
-                            "OBSERVATIONS] [-n THREADS] [-r (real time)] [CHECKPOINT]\n");
+            fprintf(
+                stderr,
+                "usage: robot_loop [-t SECONDS] [-b TICKS TO BLEND] [-e TICKS BETWEEN "
+                "OBSERVATIONS] [-s DENOISING STEPS] [-n THREADS] [-r (real time)] [CHECKPOINT]\n");
             return 2;
         }
     if (optind < argc) o.checkpoint = argv[optind];

@@ -25,7 +25,12 @@ add_executable(test_splice examples/test_splice.c ${PROJECT_SOURCE_DIR}/examples
 target_include_directories(test_splice PRIVATE ${PROJECT_SOURCE_DIR}/examples)
 target_link_libraries(test_splice PRIVATE pi0_test_support)
 pi0_test(test_splice test_splice)
-pi0_example_test(robot_loop sh ${examples}/robot_loop.sh $<TARGET_FILE:example_robot_loop>)
+set(seconds 2)
+if(PI0_SANITIZE)
+    set(seconds 8) # so that more than one chunk comes
+endif()
+pi0_example_test(robot_loop sh ${examples}/robot_loop.sh $<TARGET_FILE:example_robot_loop>
+                 ${seconds})
 set_property(TEST example_robot_loop APPEND PROPERTY LABELS threads)
 add_dependencies(pi0_thread_tests example_robot_loop)
 

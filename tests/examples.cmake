@@ -55,3 +55,11 @@ if(PI0_INSTALL AND TARGET pi0 AND TARGET pi0::client AND NOT PI0_SANITIZE)
                      ${CMAKE_INSTALL_LIBDIR} ${CMAKE_COMMAND} ${CMAKE_C_COMPILER}
                      ${CMAKE_CXX_COMPILER})
 endif()
+
+# from Python. (A library with sanitizers cannot be loaded into a program without.)
+if(TARGET pi0 AND NOT PI0_SANITIZE)
+    pi0_example_test(python sh ${examples}/python.sh $<TARGET_FILE:pi0_shared> ${CMAKE_C_COMPILER})
+    set_property(TEST example_python APPEND PROPERTY LABELS once)
+    # both make the same virtual environment
+    set_tests_properties(example_python command_openpi_client PROPERTIES RESOURCE_LOCK openpi_venv)
+endif()

@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# python.sh LIBRARY CC - the Python package: its structs beside include/pi0.h, by the compiler; then,
+# installed by pip into a virtual environment, beside the command, whose path is in $PI0.
+library=$1 cc=$2
+root=$(cd "$(dirname "$0")/../.." && pwd) here=$root/tests/command
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+failed=0
+ok() { echo "ok $1"; }
+wrong() {
+    echo "FAILED $1"
+    failed=$((failed + 1))
+}
+
+# ---- the header: needs nothing but Python ---------------------------------------------------------
+PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE
+cp -r "$root/examples/python" "$work/package"
+if command -v python3 >/dev/null; then
+    python3 "$root/tests/examples/python_header.py" "$work/package" "$root/include/pi0.h" "$cc" "$work" ||
+        wrong "structs and functions as in pi0.h"
+fi
+
+# ---- installed ------------------------------------------------------------------------------------
+. "$here/openpi_venv.sh"
+site=$work/site python=$venv/bin/python
+# (pip fetches setuptools to build it with)
+"$python" -m pip -q --disable-pip-version-check --no-input install --retries 1 --timeout 20 --no-deps \
+    --target "$site" "$work/package" 2>"$work/log" || {
+    tail -5 "$work/log"
+    grep -qi "could not find a version\|connection" "$work/log" && skip "the package index is not reached"
+    echo "FAILED pip install"
+    exit 1
+}
+PYTHONPATH=$site
+export PYTHONPATH
+find_it() { # NAME VARIABLE...: which library the package takes
+    found_name=$1
+    shift
+    (cd "$work" && env "$@" "$python" -c 'import pi0; print(pi0.library_path())') >"$work/found" 2>&1
+    found=$?
+}
+find_it "PI0_LIBRARY" "PI0_LIBRARY=$library"
+grep -qx "$library" "$work/found" && ok "by $found_name" || wrong "by $found_name"
+find_it "the linker" "LD_LIBRARY_PATH=$(dirname "$library")"
+[ $found -eq 0 ] && ok "by $found_name" || wrong "by $found_name"
+printf 'libdir=%s\nName: pi0\nDescription: x\nVersion: 0\n' "$(dirname "$library")" >"$work/pi0.pc"
+find_it "pkg-config" "PKG_CONFIG_PATH=$work"
+grep -q "libpi0.so.0" "$work/found" && ok "by $found_name" || wrong "by $found_name"
+cp "$library" "$site/pi0/libpi0.so.0"
+find_it "a library beside the package"
+grep -qx "$site/pi0/libpi0.so.0" "$work/found" && ok "$found_name" || wrong "$found_name"
+find_it "a library that is not there" PI0_LIBRARY=/nonexistent/libpi0.so
+[ $found -ne 0 ] && grep -q "OSError: /nonexistent/libpi0.so" "$work/found" && ok "$found_name" ||
+    wrong "$found_name"
+rm "$site/pi0/libpi0.so.0"
+
+# ---- at work --------------------------------------------------------------------------------------
+PI0_LIBRARY=$library
+export PI0_LIBRARY
+"$python" "$root/tests/examples/python_policy.py" "$PI0" "$root" "$work" || wrong "the policy"
+sh "$root/tests/examples/expect_output.sh" "^row  6: hand to 0\.2[4-9] 0\.3[4-9]," \
+    "^InvalidArgument: observation.images.top: a picture of shape" -- \
+    "$python" "$root/examples/python/act.py" "$root/demo/place" || wrong "examples/python/act.py"
+echo "$failed failed"
+exit $((failed > 0))

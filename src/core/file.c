@@ -10,8 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// open a regular file and tell its size
-static int open_regular(int *fd, size_t *size, const char *path, pi0_error *err)
+int pi0_file_open(int *fd, uint64_t *size, const char *path, pi0_error *err)
 {
     struct stat st;
     const int f = open(path, O_RDONLY | O_CLOEXEC);
@@ -26,16 +25,31 @@ static int open_regular(int *fd, size_t *size, const char *path, pi0_error *err)
         return pi0_fail(err, PI0_EIO, "%s: not a regular file", path);
     }
     *fd = f;
-    *size = (size_t)st.st_size;
+    *size = (uint64_t)st.st_size;
+    return PI0_OK;
+}
+
+int pi0_file_read_at(int fd, void *to, size_t size, uint64_t at, const char *path, pi0_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = pread(fd, (char *)to + done, size - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return pi0_fail_errno(err, PI0_EIO, "%s: cannot read", path);
+        if (n == 0)
+            return pi0_fail(err, PI0_EIO, "%s: ends at byte %llu, before byte %llu", path,
+                            (unsigned long long)(at + done), (unsigned long long)(at + size));
+        done += (size_t)n;
+    }
     return PI0_OK;
 }
 
 int pi0_file_map(file_map *map, const char *path, pi0_error *err)
 {
     int fd;
-    size_t size;
-    const int status = open_regular(&fd, &size, path, err);
+    uint64_t bytes;
+    const int status = pi0_file_open(&fd, &bytes, path, err);
     if (status) return status;
+    const size_t size = (size_t)bytes;
     void *p = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
     if (p == MAP_FAILED) {
         pi0_fail_errno(err, PI0_EIO, "%s: cannot map %zu bytes", path, size);
@@ -61,26 +75,13 @@ void pi0_file_forget(const file_map *map, size_t at, size_t size)
     if (first < last) madvise((void *)(uintptr_t)(map->data + first), last - first, MADV_DONTNEED);
 }
 
-// read exactly size bytes; a file that shrinks meanwhile is an error
-static int read_all(int fd, char *to, size_t size, const char *path, pi0_error *err)
-{
-    for (size_t at = 0; at < size;) {
-        const ssize_t n = read(fd, to + at, size - at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return pi0_fail_errno(err, PI0_EIO, "%s: cannot read", path);
-        if (n == 0)
-            return pi0_fail(err, PI0_EIO, "%s: ends after %zu of %zu bytes", path, at, size);
-        at += (size_t)n;
-    }
-    return PI0_OK;
-}
-
 int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0_error *err)
 {
     int fd;
-    size_t n;
-    int status = open_regular(&fd, &n, path, err);
+    uint64_t bytes;
+    int status = pi0_file_open(&fd, &bytes, path, err);
     if (status) return status;
+    const size_t n = (size_t)bytes;
     char *p = NULL;
     if (n > limit)
         status = pi0_fail(err, PI0_EFORMAT, "%s: %zu bytes, more than the %zu that are allowed",
@@ -88,7 +89,7 @@ int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0
     else if (!(p = malloc(n + 1)))
         status = pi0_fail(err, PI0_ENOMEM, "%s: no memory for %zu bytes", path, n);
     else
-        status = read_all(fd, p, n, path, err);
+        status = pi0_file_read_at(fd, p, n, 0, path, err);
     close(fd);
     if (status) {
         free(p);
@@ -97,28 +98,6 @@ int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0
     p[n] = 0;
     *data = p;
     *size = n;
-    return PI0_OK;
-}
-
-int pi0_file_open(int *fd, uint64_t *size, const char *path, pi0_error *err)
-{
-    size_t n;
-    const int status = open_regular(fd, &n, path, err);
-    if (!status) *size = n;
-    return status;
-}
-
-int pi0_file_read_at(int fd, void *to, size_t size, uint64_t at, const char *path, pi0_error *err)
-{
-    for (size_t done = 0; done < size;) {
-        const ssize_t n = pread(fd, (char *)to + done, size - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return pi0_fail_errno(err, PI0_EIO, "%s: cannot read", path);
-        if (n == 0)
-            return pi0_fail(err, PI0_EIO, "%s: ends at byte %llu, before byte %llu", path,
-                            (unsigned long long)(at + done), (unsigned long long)(at + size));
-        done += (size_t)n;
-    }
     return PI0_OK;
 }
 

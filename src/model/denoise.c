@@ -20,9 +20,8 @@ static int run_expert(run *r, mat x, int step)
     if (step == 0) pi0_tap_table(r, mat_rows(r->rope, pos, x.rows), "suffix.rope");
     for (int i = 0; i < g->n_layers; i++) {
         const gemma_layer *l = &g->layer[i];
-        const layer_place at = { "expert", step, i, pos, false };
+        const layer_place at = { MODULE_EXPERT, step, i, pos, false };
         if (run_canceled(r)) return PI0_ECANCELED;
-        enter(r->b, MODULE_EXPERT, step, i);
         pi0_gemma_layer(r, g, at, x, pi0_timecond_norm(r, &l->attn_norm, 2 * i, step),
                         pi0_timecond_norm(r, &l->ffn_norm, 2 * i + 1, step));
     }

@@ -4,6 +4,7 @@
  * Mirrors openpi transformers_replace/models/gemma/modeling_gemma.py GemmaDecoderLayer. All query
  * heads share one key/value head. Keys and values go straight into the cache, after rotation. */
 #include "model/run.h"
+#include "ops/describe.h"
 #include <math.h>
 
 mat pi0_run_keys(const run *r, int layer, int first, int n)
@@ -23,10 +24,11 @@ norm_modulation pi0_norm_plain(const gemma_norm *norm)
 
 static void tap_layer(run *r, mat m, layer_place at, const char *what)
 {
+    const char *stack = pi0_module_name(at.stack);
     if (at.step < 0)
-        pi0_tap(r, m, "%s.L%02d%s", at.stack, at.layer, what);
+        pi0_tap(r, m, "%s.L%02d%s", stack, at.layer, what);
     else
-        pi0_tap(r, m, "step%d.%s.L%02d%s", at.step, at.stack, at.layer, what);
+        pi0_tap(r, m, "step%d.%s.L%02d%s", at.step, stack, at.layer, what);
 }
 
 // queries into q (where the layer has them), keys and values of h into the cache at pos
@@ -90,6 +92,7 @@ void pi0_gemma_layer(run *r, const gemma *g, layer_place at, mat x, norm_modulat
                      norm_modulation ffn)
 {
     const gemma_layer *l = &g->layer[at.layer];
+    enter(r->b, at.stack, at.step, at.layer);
     self_attention(r, l, at, x, attn);
     if (at.kv_only) return;
     feed_forward(r, l, x, ffn);

@@ -49,8 +49,7 @@ static int run_state(run *r, const run_inputs *in)
     pi0_suffix_state(r, x);
     pi0_tap(r, x, "suffix.state");
     for (int i = 0; i < g->n_layers && !(stop = run_canceled(r)); i++) {
-        const layer_place at = { "state", -1, i, r->n_prefix, i == g->n_layers - 1 };
-        enter(r->b, MODULE_STATE, -1, i);
+        const layer_place at = { MODULE_STATE, -1, i, r->n_prefix, i == g->n_layers - 1 };
         pi0_gemma_layer(r, g, at, x, pi0_norm_plain(&g->layer[i].attn_norm),
                         pi0_norm_plain(&g->layer[i].ffn_norm));
     }
@@ -70,9 +69,8 @@ int pi0_run_prefix(run *r, const run_inputs *in)
     pi0_tap_table(r, mat_rows(r->rope, 0, n), "prefix.rope");
     pi0_tap(r, x, "prefix.embeddings");
     for (int i = 0; i < g->n_layers; i++) {
-        const layer_place at = { "prefix", -1, i, 0, i == g->n_layers - 1 };
+        const layer_place at = { MODULE_PREFIX, -1, i, 0, i == g->n_layers - 1 };
         if (run_canceled(r)) return PI0_ECANCELED;
-        enter(r->b, MODULE_PREFIX, -1, i);
         pi0_gemma_layer(r, g, at, x, pi0_norm_plain(&g->layer[i].attn_norm),
                         pi0_norm_plain(&g->layer[i].ffn_norm));
     }

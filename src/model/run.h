@@ -95,7 +95,7 @@ typedef struct norm_modulation {
 norm_modulation pi0_norm_plain(const gemma_norm *norm);
 // where a layer runs, and what taps call it: "prefix.L03", "step2.expert.L03"
 typedef struct layer_place {
-    const char *stack;
+    enum module stack;
     int step; // -1: of no step
     int layer, pos;
     bool kv_only; // nothing but its keys and values is needed

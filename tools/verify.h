@@ -29,6 +29,8 @@ typedef struct likeness {
 
 // a0 and b0 (or NULL) are subtracted from a and b first: what a module added to its stream
 likeness pi0_likeness(const float *a, const float *a0, const float *b, const float *b0, size_t n);
+// of f64, which f32 would round: the first cols columns, rows are stride apart
+likeness pi0_likeness_f64(const double *a, const double *b, int rows, int stride, int cols);
 
 /* ---- modules ---- */
 
@@ -201,6 +203,8 @@ int pi0_verify_run(verify *v, pi0_session *reference, pi0_session *accelerated,
                    const verify_inputs *in, pi0_error *err);
 int pi0_verify_failures(const verify *v);
 
+// whether a is nearer to its bound than b, or beyond it
+bool pi0_verify_worse(const verify_row *a, const verify_row *b);
 // a row measured: judged with `extra` on top of its bound, merged with one of its name and mode
 void pi0_verify_add(verify *v, const verify_row *row, double extra);
 // a row that cannot be measured
@@ -217,9 +221,12 @@ static inline bool pi0_verify_wants(const verify *v, enum verify_part part)
 {
     return v->last >= part;
 }
-// what a longer observation before this one leaves behind changes nothing
+// what a longer observation before this one leaves behind changes nothing; actions and robot: room
+// for what pi0_verify_infer() makes
 int pi0_verify_lengths(verify *v, pi0_session *accelerated, const verify_inputs *in,
-                       stage_store *own, pi0_error *err);
+                       stage_store *own, float *actions, double *robot, pi0_error *err);
+// a normalised value x is *centre + x * the result in the units of value i
+double pi0_norm_scale(const pi0_policy_norm *n, int i, double *centre);
 // robot actions in the robot's units; spread: rms of the network's own
 void pi0_verify_robot(verify *v, const double *reference, const double *accelerated, int rows,
                       double spread);

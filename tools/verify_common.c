@@ -196,7 +196,7 @@ static void keep_chunk(void *user, const char *name, const float *data, int rows
 }
 
 int pi0_verify_lengths(verify *v, pi0_session *accelerated, const verify_inputs *in,
-                       stage_store *own, pi0_error *err)
+                       stage_store *own, float *actions, double *robot, pi0_error *err)
 {
     pi0_session_info made;
     long_inputs longer = { .pixels = NULL };
@@ -208,17 +208,13 @@ int pi0_verify_lengths(verify *v, pi0_session *accelerated, const verify_inputs 
     // a row that could not fail would be none
     if (!v->selected[KIND_LENGTHS] || !before || !prefix || prefix->rows >= room) return PI0_OK;
 
-    const size_t n = (size_t)made.horizon * (size_t)made.action_dim;
-    const size_t robot = (size_t)made.horizon * (size_t)(in->obs ? v->policy->n_actions : 1);
-    float *actions = malloc(n * sizeof *actions);
-    double *units = malloc(robot * sizeof *units);
     int status = PI0_OK;
-    if (!actions || !units || !make_long(&longer, v, &made))
+    if (!make_long(&longer, v, &made))
         status = pi0_fail(err, PI0_ENOMEM, "no memory for a long observation");
     const verify_inputs filled = { .in = &longer.in };
-    if (!status) status = pi0_verify_infer(v, accelerated, &filled, actions, units, err);
+    if (!status) status = pi0_verify_infer(v, accelerated, &filled, actions, robot, err);
     if (!status) status = pi0_session_set_tap(accelerated, keep_chunk, &after, err);
-    if (!status) status = pi0_verify_infer(v, accelerated, in, actions, units, err);
+    if (!status) status = pi0_verify_infer(v, accelerated, in, actions, robot, err);
     pi0_session_set_tap(accelerated, NULL, NULL, NULL);
     if (status == PI0_ENUMERIC) status = PI0_OK;
     if (!status && (again = pi0_store_find(&after, "actions")))
@@ -226,49 +222,27 @@ int pi0_verify_lengths(verify *v, pi0_session *accelerated, const verify_inputs 
             again->data, before->data);
     pi0_store_free(&after);
     long_free(&longer);
-    free(actions);
-    free(units);
     return status;
 }
 
 /* ---- the robot's units ---- */
 
-// how much one unit of a normalised action is in the robot's
-static double unit(const pi0_policy_info *p, int action)
+double pi0_norm_scale(const pi0_policy_norm *n, int i, double *centre)
 {
-    const pi0_policy_norm *n = &p->action_norm;
-    if (action >= n->n || !strcmp(n->kind, "IDENTITY")) return 1;
+    *centre = 0;
+    if (i >= n->n || !strcmp(n->kind, "IDENTITY")) return 1;
     const bool deviation = !strcmp(n->kind, "zscore") || !strcmp(n->kind, "MEAN_STD");
-    return deviation ? n->b[action] : (n->b[action] - n->a[action]) / 2;
+    *centre = deviation ? n->a[i] : (n->a[i] + n->b[i]) / 2;
+    return deviation ? n->b[i] : (n->b[i] - n->a[i]) / 2;
 }
 
-static likeness compare_doubles(const double *a, const double *b, int rows, int stride, int cols)
+// the columns that begin at a and b; size: of what their error is relative to
+static void add_robot(verify *v, verify_row row, const double *a, const double *b, double size)
 {
-    // f32 would round what is f64
-    likeness l = { .finite = true };
-    const double n = (double)rows * cols;
-    double sa = 0, sb = 0, aa = 0, bb = 0, ab = 0, squares = 0, size = 0;
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < cols; c++) {
-            sa += a[r * stride + c];
-            sb += b[r * stride + c];
-            size += b[r * stride + c] * b[r * stride + c];
-        }
-    l.rms = sqrt(size / n);
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < cols; c++) {
-            const double x = a[r * stride + c] - sa / n, y = b[r * stride + c] - sb / n;
-            const double error = fabs(a[r * stride + c] - b[r * stride + c]);
-            l.finite &= isfinite(a[r * stride + c]);
-            aa += x * x;
-            bb += y * y;
-            ab += x * y;
-            squares += error * error;
-            if (!(error <= l.max_error)) l.max_error = error;
-        }
-    l.rms_error = sqrt(squares / n);
-    l.pcc = squares == 0 ? 1 : bb > 0 ? (aa > 0 ? ab / sqrt(aa * bb) : 0) : NAN;
-    return l;
+    row.is = pi0_likeness_f64(a, b, row.rows, v->policy->n_actions, row.cols);
+    row.is.rel_l2 = row.is.rms_error > 0 ? row.is.rms_error / size : 0;
+    row.is.outlier = 0; // not asked of a robot's actions
+    pi0_verify_add(v, &row, 0);
 }
 
 void pi0_verify_robot(verify *v, const double *reference, const double *accelerated, int rows,
@@ -279,19 +253,16 @@ void pi0_verify_robot(verify *v, const double *reference, const double *accelera
     double units = 0;
     for (int c = 0; c < n; c++) {
         char module[64];
-        const double scale = fabs(unit(p, c)) * spread;
+        double centre;
+        const double scale = fabs(pi0_norm_scale(&p->action_norm, c, &centre)) * spread;
         if (p->action_names)
             snprintf(module, sizeof module, "robot.%s", p->action_names[c]);
         else
             snprintf(module, sizeof module, "robot.%d", c);
-        verify_row row = common_row(module, KIND_ROBOT_ACTION, MODE_ACCUMULATED, rows, 1);
-        row.is = compare_doubles(accelerated + c, reference + c, rows, n, 1);
-        row.is.rel_l2 = row.is.rms_error > 0 ? row.is.rms_error / scale : 0;
-        pi0_verify_add(v, &row, 0);
+        add_robot(v, common_row(module, KIND_ROBOT_ACTION, MODE_ACCUMULATED, rows, 1),
+                  accelerated + c, reference + c, scale);
         units += scale * scale;
     }
-    verify_row row = common_row("robot", KIND_ROBOT, MODE_ACCUMULATED, rows, n);
-    row.is = compare_doubles(accelerated, reference, rows, n, n);
-    row.is.rel_l2 = row.is.rms_error > 0 ? row.is.rms_error / sqrt(units / n) : 0;
-    pi0_verify_add(v, &row, 0);
+    add_robot(v, common_row("robot", KIND_ROBOT, MODE_ACCUMULATED, rows, n), accelerated, reference,
+              sqrt(units / n));
 }

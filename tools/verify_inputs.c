@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify_inputs.c - observations made up from a number. */
 #include "verify_inputs.h"
+#include "verify.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,10 +65,9 @@ static int make_pictures(synthetic *x, int n, int side, bool planes, uint32_t *s
 // a value that the statistics hold likely
 static double likely(const pi0_policy_norm *n, int i, uint32_t *seed)
 {
-    const double u = 1.6 * next(seed) - 0.8;
-    if (i >= n->n || !strcmp(n->kind, "IDENTITY")) return u;
-    if (!strcmp(n->kind, "zscore") || !strcmp(n->kind, "MEAN_STD")) return n->a[i] + u * n->b[i];
-    return (n->a[i] + n->b[i]) / 2 + u * (n->b[i] - n->a[i]) / 2;
+    double centre;
+    const double u = 1.6 * next(seed) - 0.8, scale = pi0_norm_scale(n, i, &centre);
+    return centre + u * scale;
 }
 
 static int make_states(synthetic *x, const pi0_policy_info *p, uint32_t *seed, pi0_error *err)

@@ -7,15 +7,6 @@
 
 #define FAILURES_SHOWN 12
 
-bool pi0_verify_worse(const verify_row *a, const verify_row *b)
-{
-    if (a->pass != b->pass) return !a->pass;
-    if (isnan(a->is.rel_l2) != isnan(b->is.rel_l2)) return isnan(a->is.rel_l2);
-    // what is exact has bound 0
-    if (a->bound > 0 && b->bound > 0) return a->is.rel_l2 / a->bound > b->is.rel_l2 / b->bound;
-    return a->is.rel_l2 > b->is.rel_l2;
-}
-
 static const char *const headings[MODE_COUNT] = {
     "Alone: each module on the reference flow's input",
     "Accumulated: each module on what the accelerated flow itself made before it",

@@ -13,7 +13,4 @@ void pi0_verify_print_failures(const verify *v);
 // [{module, shape, mode, pcc, max_error, rms_error, rel_l2, bound, pass}]; NULL: no memory. What is
 // not a finite number is null
 json_t *pi0_verify_json(const verify *v);
-
-// whether a is nearer to its bound than b, or beyond it
-bool pi0_verify_worse(const verify_row *a, const verify_row *b);
 #endif

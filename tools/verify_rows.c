@@ -98,11 +98,13 @@ static verify_row *append(verify *v)
     return &v->row[v->n_rows++];
 }
 
-// how much of the bound is used; what is exact uses none of it or all
-static double used(const verify_row *row)
+bool pi0_verify_worse(const verify_row *a, const verify_row *b)
 {
-    if (!(row->is.rel_l2 >= 0)) return INFINITY;
-    return row->bound > 0 ? row->is.rel_l2 / row->bound : row->is.rel_l2 > 0 ? INFINITY : 0;
+    if (a->pass != b->pass) return !a->pass;
+    if (isnan(a->is.rel_l2) != isnan(b->is.rel_l2)) return isnan(a->is.rel_l2);
+    // what is exact has bound 0
+    if (a->bound > 0 && b->bound > 0) return a->is.rel_l2 / a->bound > b->is.rel_l2 / b->bound;
+    return a->is.rel_l2 > b->is.rel_l2;
 }
 
 static void merge(verify *v, const verify_row *row)
@@ -111,7 +113,7 @@ static void merge(verify *v, const verify_row *row)
     verify_row *old = find(v, row);
     if (!old) {
         if ((old = append(v))) *old = *row;
-    } else if (old->pass && (!row->pass || used(row) > used(old))) {
+    } else if (old->pass && pi0_verify_worse(row, old)) {
         *old = *row;
     }
 }

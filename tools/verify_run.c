@@ -66,11 +66,16 @@ static void streams_free(watch *w)
 
 /* ---- measuring a stage ---- */
 
-static verify_row row_of(const watch *w, const verify_stage *s, const kept_stage *ref,
+static enum verify_mode mode_of(const watch *w)
+{
+    return w->pass == PASS_ACCUMULATED ? MODE_ACCUMULATED : MODE_ALONE;
+}
+
+static verify_row row_of(enum verify_mode mode, const verify_stage *s, const kept_stage *ref,
                          enum verify_kind kind)
 {
     verify_row row = { .kind = kind,
-                       .mode = w->pass == PASS_ACCUMULATED ? MODE_ACCUMULATED : MODE_ALONE,
+                       .mode = mode,
                        .layer = s->layer,
                        .step = s->step,
                        .rows = ref->rows,
@@ -95,7 +100,7 @@ static double rounding_of_stream(const kept_stage *ref, likeness added)
 static void measure(watch *w, const verify_stage *s, const kept_stage *ref, const float *data,
                     enum verify_kind kind, bool added)
 {
-    verify_row row = row_of(w, s, ref, kind);
+    verify_row row = row_of(mode_of(w), s, ref, kind);
     const size_t n = (size_t)ref->rows * (size_t)ref->cols;
     const stream *before = added ? stream_of(w, s->stream) : NULL;
     if (added && (!before || before->n != n)) return;
@@ -163,13 +168,13 @@ static int at_stage(void *user, const char *name, float *data, int rows, int col
     kept_stage *ref = pi0_store_find(w->reference, name);
     if (!ref) {
         const kept_stage here = { .rows = rows, .cols = cols };
-        const verify_row row = row_of(w, &s, &here, s.kind);
+        const verify_row row = row_of(mode_of(w), &s, &here, s.kind);
         pi0_verify_fail(w->v, &row, "the reference flow has no such stage");
         return 0;
     }
     ref->seen = true;
     if (ref->rows != rows || ref->cols != cols) {
-        const verify_row row = row_of(w, &s, ref, s.kind);
+        const verify_row row = row_of(mode_of(w), &s, ref, s.kind);
         snprintf(why, sizeof why, "shape [%d,%d] instead of [%d,%d]", rows, cols, ref->rows,
                  ref->cols);
         pi0_verify_fail(w->v, &row, why);
@@ -293,8 +298,7 @@ static void add_unseen(verify *v, const stage_store *reference)
     for (int i = 0; i < reference->n; i++) {
         const kept_stage *k = &reference->stage[i];
         if (k->seen || !pi0_verify_stage(&s, k->name)) continue;
-        const watch w = { .pass = PASS_ACCUMULATED };
-        const verify_row row = row_of(&w, &s, k, s.kind);
+        const verify_row row = row_of(MODE_ACCUMULATED, &s, k, s.kind);
         pi0_verify_fail(v, &row, "the accelerated flow does not come to it");
     }
 }
@@ -327,9 +331,7 @@ static void add_other(verify *v, const stage_store *store, enum verify_mode mode
         float *theirs = pi0_other_stage(v->other, k->name, k->rows, &cols, &why);
         if ((!theirs && !why) || !pi0_verify_stage(&s, k->name)) continue;
         const bool block = s.block != KIND_NONE && s.block != KIND_STEP;
-        const watch w = { .pass = PASS_ACCUMULATED };
-        verify_row row = row_of(&w, &s, k, block ? s.block : s.kind);
-        row.mode = mode;
+        verify_row row = row_of(mode, &s, k, block ? s.block : s.kind);
         row.cols = cols;
         snprintf(row.module, sizeof row.module, "%s", k->name);
         if (theirs) {
@@ -441,7 +443,8 @@ static int compare_ends(verify *v, pi0_session *accelerated, const verify_inputs
     if (o->n_actions)
         pi0_verify_robot(v, o->robot[0], o->robot[1], o->horizon, spread_of(actions, o->n_actions));
     const int status = keep_actions(v, o, err);
-    return status ? status : pi0_verify_lengths(v, accelerated, in, &o->own, err);
+    if (status) return status;
+    return pi0_verify_lengths(v, accelerated, in, &o->own, o->actions, o->spare, err);
 }
 
 int pi0_verify_run(verify *v, pi0_session *reference, pi0_session *accelerated,

@@ -89,19 +89,18 @@ void pi0_op_table_free(op_table *o)
 
 static void print_op(const op_row *row, double total_ms)
 {
-    char shape[48], what[48];
+    char shape[48], label[64];
     const pi0_trace_event *e = &row->first;
     const double seconds = 1e-3 * row->ms;
-    snprintf(what, sizeof what, "%s%s%s", e->name, e->weight ? " " : "",
-             e->weight ? e->weight : "");
     if (e->inner)
         snprintf(shape, sizeof shape, "%d x %d x %d", e->rows, e->cols, e->inner);
     else
         snprintf(shape, sizeof shape, "%d x %d", e->rows, e->cols);
-    printf("  %-7s %-26s %-19s %5d %9.2f %5.1f %9.1f %7.1f  %-7s %7.1f %9.2f\n", e->module, what,
-           shape, row->calls, row->ms, 100 * row->ms / total_ms, row->flop / seconds * 1e-9,
-           row->bytes / seconds * 1e-9, row->memory ? "memory" : "compute",
-           100 * row->ideal_ms / row->ms, row->ms - row->ideal_ms);
+    printf("  %-7s %-26s %-19s %5d %9.2f %5.1f %9.1f %7.1f  %-7s %7.1f %9.2f\n", e->module,
+           pi0_trace_label(label, e), shape, row->calls, row->ms, 100 * row->ms / total_ms,
+           row->flop / seconds * 1e-9, row->bytes / seconds * 1e-9,
+           row->memory ? "memory" : "compute", 100 * row->ideal_ms / row->ms,
+           row->ms - row->ideal_ms);
 }
 
 void pi0_op_table_print(const op_table *o)

@@ -45,6 +45,12 @@ void pi0_trace_end(trace *t, runner *r)
 
 /* ---- events ---- */
 
+const char *pi0_trace_label(char text[64], const pi0_trace_event *e)
+{
+    snprintf(text, 64, "%s%s%s", e->name, e->weight ? " " : "", e->weight ? e->weight : "");
+    return text;
+}
+
 // an event whose args are filled in by the caller
 static json_t *complete(json_t *list, const char *name, const char *category, int thread,
                         double start_ms, double end_ms)
@@ -84,10 +90,9 @@ static void add_operation(json_t *list, const pi0_trace_event *e)
 {
     char name[64];
     const double seconds = 1e-3 * (e->end_ms - e->start_ms);
-    snprintf(name, sizeof name, "%s%s%s", e->name, e->weight ? " " : "",
-             e->weight ? e->weight : "");
-    json_t *args = complete(list, name, e->kind == PI0_TRACE_OP ? "op" : "share", e->thread,
-                            e->start_ms, e->end_ms);
+    json_t *args =
+        complete(list, pi0_trace_label(name, e), e->kind == PI0_TRACE_OP ? "op" : "share",
+                 e->thread, e->start_ms, e->end_ms);
     json_object_set_new(args, "module", json_string(e->module));
     if (e->step >= 0) json_object_set_new(args, "step", json_integer(e->step));
     if (e->layer >= 0) json_object_set_new(args, "layer", json_integer(e->layer));

@@ -16,6 +16,9 @@ void pi0_trace_free(trace *t);
 int pi0_trace_begin(trace *t, runner *r, pi0_error *err);
 void pi0_trace_end(trace *t, runner *r);
 
+// "linear qkv": an operation and its weight, into text, which it returns
+const char *pi0_trace_label(char text[64], const pi0_trace_event *e);
+
 /* Write Chrome's trace event format (JSON object), which Perfetto and chrome://tracing open:
  * stages, steps, layers and operations within each other on the calling thread, other threads'
  * shares on theirs. What found no room is told in otherData. */

@@ -65,9 +65,8 @@ static json_t *roofline_json(const verify_job *j)
     for (int i = 0; i < j->ops.n; i++) {
         const op_row *row = &j->ops.row[i];
         const pi0_trace_event *e = &row->first;
-        char name[96], shape[48];
-        snprintf(name, sizeof name, "%s %s%s%s", e->module, e->name, e->weight ? " " : "",
-                 e->weight ? e->weight : "");
+        char name[96], label[64], shape[48];
+        snprintf(name, sizeof name, "%s %s", e->module, pi0_trace_label(label, e));
         snprintf(shape, sizeof shape, e->inner ? "%d×%d×%d" : "%d×%d", e->rows, e->cols, e->inner);
         json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f}", "name", name,
                                               "shape", shape, "calls", row->calls, "ms", row->ms,

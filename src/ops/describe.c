@@ -28,6 +28,12 @@ const char *pi0_module_name(enum module module)
     return name[module];
 }
 
+const char *pi0_op_module(const backend *b, const op_description *d)
+{
+    const bool transfer = d->kind == OP_PUT || d->kind == OP_GET;
+    return pi0_module_name(transfer ? MODULE_COMMON : b->place.module);
+}
+
 static double bytes_of(mat m)
 {
     return (double)mat_bytes(m);

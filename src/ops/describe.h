@@ -22,6 +22,8 @@ op_description pi0_describe_rows(enum op_kind kind, const weight *table, mat y, 
 
 const char *pi0_op_name(enum op_kind kind);      // "linear", …
 const char *pi0_module_name(enum module module); // "vision", …
+// in which module an operation is; transfers belong to none
+const char *pi0_op_module(const backend *b, const op_description *d);
 
 // which kernel of the backend computes it; NULL: plain C, and why
 const char *pi0_op_kernel(const backend *b, const op_description *d, const char **why);

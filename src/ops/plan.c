@@ -24,9 +24,7 @@ static void add(pi0_cost *cost, const op_description *d)
 // the row of the list for operations of this kind, in this module, by this kernel
 static pi0_operation *row_for(planner *p, const op_description *d)
 {
-    // transfers belong to no module
-    const bool transfer = d->kind == OP_PUT || d->kind == OP_GET;
-    const char *module = pi0_module_name(transfer ? MODULE_COMMON : p->b.place.module), *why;
+    const char *module = pi0_op_module(&p->b, d), *why;
     const char *op = pi0_op_name(d->kind), *kernel = pi0_op_kernel(p->target, d, &why);
     int i = 0;
     for (; i < p->n_list; i++)

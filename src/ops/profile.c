@@ -17,13 +17,12 @@ static pi0_trace_event *next_event(profiler *p)
 static pi0_trace_event event_of(const profiler *p, const backend *b, const op_description *d,
                                 double start, double end)
 {
-    const bool transfer = d->kind == OP_PUT || d->kind == OP_GET;
     const pool_stamp *own = &p->stamps[0];
     const char *why;
     return (pi0_trace_event){ .kind = PI0_TRACE_OP,
                               .name = pi0_op_name(d->kind),
                               .weight = d->w ? d->w->name : NULL,
-                              .module = pi0_module_name(transfer ? MODULE_COMMON : b->place.module),
+                              .module = pi0_op_module(b, d),
                               .kernel = pi0_op_kernel(b, d, &why),
                               .step = b->place.step,
                               .layer = b->place.layer,

@@ -157,40 +157,49 @@ static int measure_bandwidth(bench *b, pi0_error *err)
     return status;
 }
 
-// a chunk; where it is the fastest so far, its trace stays in b->t
-static int trace_chunk(bench *b, made_up *m, trace *spare, double *best_ms, pi0_error *err)
+static int trace_chunk(bench *b, made_up *m, trace *t, pi0_error *err)
 {
-    int status = pi0_trace_begin(spare, &b->r, err);
+    int status = pi0_trace_begin(t, &b->r, err);
     if (status) return status;
     status = pi0_runner_infer(&b->r, &m->in, NULL, m->actions, m->n_actions, err);
-    pi0_trace_end(spare, &b->r);
-    if (status || (*best_ms > 0 && b->r.timing.total_ms >= *best_ms)) return status;
-    const trace t = b->t;
-    *best_ms = b->r.timing.total_ms;
-    b->t = *spare;
-    *spare = t;
-    return PI0_OK;
+    pi0_trace_end(t, &b->r);
+    return status;
 }
 
-// the fastest of some chunks; where only a trace was asked for, one
-static int run_traced(bench *b, int reps, pi0_error *err)
+// the fastest of some chunks, whose trace stays in b->t, beside what this machine can do at most
+static int run_operations(bench *b, made_up *m, int reps, pi0_error *err)
 {
-    made_up m = { 0 };
-    trace spare = { NULL, 0, 0, 0 };
+    trace spare;
     double best_ms = 0;
-    int status = make_inputs(&m, b, err);
-    if (!status) status = pi0_trace_new(&b->t, &b->r, 1, err);
-    if (!status) status = pi0_trace_new(&spare, &b->r, 1, err);
-    if (!status) status = pi0_runner_infer(&b->r, &m.in, NULL, m.actions, m.n_actions, err);
+    int status = pi0_trace_new(&spare, &b->r, 1, err);
+    if (!status) status = pi0_runner_infer(&b->r, &m->in, NULL, m->actions, m->n_actions, err);
     if (!status) status = measure_bandwidth(b, err);
     for (int i = 0; i < reps && !status; i++) {
         status = measure_peak(b, err);
-        if (!status) status = trace_chunk(b, &m, &spare, &best_ms, err);
+        if (!status) status = trace_chunk(b, m, &spare, err);
+        if (status || (i && b->r.timing.total_ms >= best_ms)) continue;
+        const trace t = b->t;
+        best_ms = b->r.timing.total_ms;
+        b->t = spare;
+        spare = t;
     }
     if (!status) status = measure_peak(b, err);
     if (!status) status = measure_bandwidth(b, err);
     if (!status) status = pi0_op_table_new(&b->table, &b->t, b->peak, b->bandwidth, err);
     pi0_trace_free(&spare);
+    return status;
+}
+
+// where only a trace was asked for, one chunk: those before it have warmed it up
+static int run_traced(bench *b, const bench_args *a, pi0_error *err)
+{
+    made_up m = { 0 };
+    int status = make_inputs(&m, b, err);
+    if (!status) status = pi0_trace_new(&b->t, &b->r, 1, err);
+    if (!status && a->ops)
+        status = run_operations(b, &m, a->reps, err);
+    else if (!status)
+        status = trace_chunk(b, &m, &b->t, err);
     free_inputs(&m);
     return status;
 }
@@ -225,7 +234,7 @@ int pi0_bench_run(bench *b, const bench_args *a, pi0_error *err)
     if (status) return status;
     if (a->gemm) return run_products(b, a->reps, err);
     if (!a->ops) status = run_chunks(b, a->reps, err);
-    if (!status && (a->ops || a->trace)) status = run_traced(b, a->ops ? a->reps : 1, err);
+    if (!status && (a->ops || a->trace)) status = run_traced(b, a, err);
     return !status && a->trace ? pi0_trace_write(&b->t, &b->r, a->trace, err) : status;
 }
 

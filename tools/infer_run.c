@@ -106,23 +106,15 @@ static int run_arguments(infer_run *u, pi0_error *err)
 
 /* ---- preparing ---- */
 
-// inputs of a robot need its policy; a LeRobot or converted folder has one, an openpi folder with
-// --config
+// inputs of a robot need its policy; where there is none, the network's own units are left
 static int find_policy(infer_run *u, pi0_error *err)
 {
     const infer_args *a = u->a;
-    const bool own = !strcmp(u->main.info.layout, "lerobot") ||
-                     (!a->run.config && !pi0_model_policy(u->main.model, &u->policy, NULL));
-    const bool network = a->raw || a->normalized;
-    if (network || (!u->x.files.n && !own && !a->run.config)) return PI0_OK;
-    if (!own && !a->run.config)
-        return pi0_fail(err, PI0_EINVAL,
-                        "%s: an openpi checkpoint does not say for which robot it was trained: "
-                        "give --config NAME (pi0 configs lists them) or --config FILE.json",
-                        a->run.model);
-    const int status = pi0_model_policy(u->main.model, &u->policy, err);
+    if (a->raw || a->normalized) return PI0_OK;
+    const int status = pi0_runner_policy(&u->main, &a->run, &u->policy, err);
     if (!status) u->result.policy = &u->policy;
-    return status;
+    if (pi0_runner_names_robot(&u->main, &a->run)) return status;
+    return u->x.files.n ? status : PI0_OK;
 }
 
 static int make_buffers(infer_run *u, pi0_error *err)

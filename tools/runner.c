@@ -53,6 +53,23 @@ int pi0_runner_load(runner *r, const run_options *options, const char *backend, 
     return PI0_OK;
 }
 
+bool pi0_runner_names_robot(const runner *r, const run_options *options)
+{
+    return options->config || !strcmp(r->info.layout, "lerobot");
+}
+
+int pi0_runner_policy(const runner *r, const run_options *options, pi0_policy_info *policy,
+                      pi0_error *err)
+{
+    const int status = pi0_model_policy(r->model, policy, err);
+    // a folder that pi0 converted has a policy and needs no name
+    if (!status || pi0_runner_names_robot(r, options)) return status;
+    return pi0_fail(err, PI0_EINVAL,
+                    "%s: an openpi checkpoint does not say for which robot it was trained: "
+                    "give --config NAME (pi0 configs lists them) or --config FILE.json",
+                    options->model);
+}
+
 int pi0_runner_session(runner *r, int horizon, pi0_error *err)
 {
     // one that was asked for stays, so that the library sees a contradiction

@@ -21,6 +21,11 @@ typedef struct runner {
  * tokenizer is looked for in the caches of openpi and Hugging Face, too. Status of the library */
 int pi0_runner_load(runner *r, const run_options *options, const char *backend, notices *w,
                     pi0_error *err);
+// whether --config or the folder itself names the robot: openpi's folders don't
+bool pi0_runner_names_robot(const runner *r, const run_options *options);
+// the robot's policy; where nothing names the robot and the folder has none, PI0_EINVAL asks for it
+int pi0_runner_policy(const runner *r, const run_options *options, pi0_policy_info *policy,
+                      pi0_error *err);
 // make the session; horizon: where no option asked for one; 0: the model's
 int pi0_runner_session(runner *r, int horizon, pi0_error *err);
 // one inference; PI0_ECANCELED after Ctrl-C

@@ -27,24 +27,19 @@ static bool wants_words(const verify_args *a)
     return a->run.tokenizer || s.found[0];
 }
 
+// where there is none, made-up observations are the network's own
 static int find_policy(verify_job *j, bool words, pi0_error *err)
 {
     const verify_args *a = j->a;
-    // LeRobot's and converted folders have it themselves
-    const bool own = !strcmp(j->fast.info.layout, "lerobot") ||
-                     (!a->run.config && !pi0_model_policy(j->fast.model, &j->policy, NULL));
-    if (a->against || (!a->observations.n && !a->run.config && !own)) return PI0_OK;
-    if (!own && !a->run.config)
-        return pi0_fail(err, PI0_EINVAL,
-                        "%s: an openpi checkpoint does not say for which robot it was trained: "
-                        "give --config NAME (pi0 configs lists them) or --config FILE.json",
-                        a->run.model);
+    if (a->against) return PI0_OK;
+    const int status = pi0_runner_policy(&j->fast, &a->run, &j->policy, err);
+    if (status && !pi0_runner_names_robot(&j->fast, &a->run))
+        return a->observations.n ? status : PI0_OK;
     if (!words) {
         pi0_notice(&j->w, "no tokenizer was found: the synthetic observations are tokens, and "
                           "there are no actions in the robot's units; give --tokenizer FILE");
         return PI0_OK;
     }
-    const int status = pi0_model_policy(j->fast.model, &j->policy, err);
     j->has_policy = !status;
     return status;
 }

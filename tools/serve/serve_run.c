@@ -26,15 +26,7 @@
 // a robot's policy is needed: the protocol speaks of robots
 static int find_policy(serve *s, pi0_error *err)
 {
-    const serve_args *a = s->a;
-    // LeRobot's and converted folders have it themselves
-    if (strcmp(s->r.info.layout, "lerobot") && !a->run.config &&
-        pi0_model_policy(s->r.model, &s->policy, NULL))
-        return pi0_fail(err, PI0_EINVAL,
-                        "%s: an openpi checkpoint does not say for which robot it was trained: "
-                        "give --config NAME (pi0 configs lists them) or --config FILE.json",
-                        a->run.model);
-    const int status = pi0_model_policy(s->r.model, &s->policy, err);
+    const int status = pi0_runner_policy(&s->r, &s->a->run, &s->policy, err);
     return status ? status : pi0_serve_encode_metadata(&s->metadata, s->policy.metadata, err);
 }
 

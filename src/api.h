@@ -65,11 +65,6 @@ int pi0_check_options(const pi0_options *opt, pi0_error *err);
 int pi0_session_limits(run_limits *limits, const pi0_model *m, const pi0_options *opt,
                        pi0_error *err);
 
-// count the work of a session's creation and of a chunk on p, which was made for a backend with the
-// session's threads
-int pi0_session_plan(const pi0_model *m, planner *p, const run_limits *limits, int n_images,
-                     int n_tokens, pi0_plan *out, pi0_error *err);
-
 // forget a cancel that came before a public call
 void pi0_session_start(pi0_session *s);
 // observe and denoise of a call that has started

@@ -67,8 +67,10 @@ static void count_chunk(planner *p, run *r, bool lerobot, int n_images, int n_to
     out->gets = p->gets;
 }
 
-int pi0_session_plan(const pi0_model *m, planner *p, const run_limits *limits, int n_images,
-                     int n_tokens, pi0_plan *out, pi0_error *err)
+// count the work of a session's creation and of a chunk on p, which was made for a backend with the
+// session's threads
+static int count_work(const pi0_model *m, planner *p, const run_limits *limits, int n_images,
+                      int n_tokens, pi0_plan *out, pi0_error *err)
 {
     run r;
     const size_t floats = pi0_run_host_floats(&m->net, limits);
@@ -92,7 +94,7 @@ static int plan_session(const pi0_model *m, const backend *target, const run_lim
 {
     planner p;
     pi0_plan_init(&p, target);
-    const int status = pi0_session_plan(m, &p, limits, n_images, n_tokens, out, err);
+    const int status = count_work(m, &p, limits, n_images, n_tokens, out, err);
     *work = p.work_bytes;
     return status;
 }
@@ -117,7 +119,7 @@ static int plan_options(const pi0_model *model, const pi0_options *opt, int n_im
     pi0_plan_init(p, &b);
     p->list = list;
     p->list_room = room;
-    status = pi0_session_plan(model, p, &limits, n_images, n_tokens, plan, err);
+    status = count_work(model, p, &limits, n_images, n_tokens, plan, err);
     pi0_pool_free(b.threads);
     return status;
 }

@@ -223,8 +223,7 @@ static int load_and_plan(inspection *x, const inspect_args *a, pi0_error *err)
     x->views = a->views ? a->views : i->n_cameras;
     x->tokens = a->tokens ? a->tokens : i->max_tokens;
     // a plan is for the session that these options would make
-    pi0_options opt = x->r.opt;
-    int planned = pi0_model_plan(x->r.model, &opt, x->views, x->tokens, &x->plan, &x->reason);
+    int planned = pi0_model_plan(x->r.model, &x->r.opt, x->views, x->tokens, &x->plan, &x->reason);
     if (!planned) planned = pi0_coverage_count(&x->kernels, &x->r, x->views, x->tokens, &x->reason);
     x->planned = !planned;
     // without a horizon there is still something to show; wrong numbers are an error

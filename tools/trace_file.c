@@ -14,10 +14,9 @@
 int pi0_trace_new(trace *t, const runner *r, int chunks, pi0_error *err)
 {
     pi0_plan plan;
-    pi0_options opt = r->opt;
     *t = (trace){ NULL, 0, 0, 0 };
     const int status =
-        pi0_model_plan(r->model, &opt, r->made.max_images, r->made.max_tokens, &plan, err);
+        pi0_model_plan(r->model, &r->opt, r->made.max_images, r->made.max_tokens, &plan, err);
     if (status) return status;
     const size_t calls = (size_t)(plan.total.calls + plan.puts + plan.gets);
     t->capacity = (size_t)chunks * (calls * (size_t)r->made.n_threads + EVENTS_BESIDE);

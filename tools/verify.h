@@ -92,12 +92,12 @@ typedef struct verify_stage {
     enum verify_kind kind;  // measured at this stage
     enum verify_kind block; // measured here as well: a whole layer ends; KIND_NONE
     enum verify_part part;
-    bool added;             // kind: what was added to the stream since its last stage
-    bool table;             // made with the session; edits do not reach it
-    bool inner;             // inside of a layer
-    char stream[16];        // the residual stream that it is the value of; "": of none
-    char module[64];        // the row's name for kind
-    int image, layer, step; // -1: none
+    bool added;      // kind: what was added to the stream since its last stage
+    bool table;      // made with the session; edits do not reach it
+    bool inner;      // inside of a layer
+    char stream[16]; // the residual stream that it is the value of; "": of none
+    char module[64]; // the row's name for kind
+    int layer, step; // -1: none
 } verify_stage;
 // false: not known
 bool pi0_verify_stage(verify_stage *s, const char *name);
@@ -119,7 +119,6 @@ typedef struct verify_row {
     int rows, cols;
     likeness is;
     double bound; // of rel_l2
-    double floor; // of pcc
     bool pass;
     char why[80]; // "" where it passed
 } verify_row;
@@ -132,7 +131,7 @@ typedef struct verify_terms {
 } verify_terms;
 // bound of rel_l2, by kind, mode and what lies before it; *floor: of pcc
 double pi0_verify_bound(const verify_terms *t, const verify_row *row, double *floor);
-// fill bound, floor, pass and why from `is`; `extra` is added to the bound
+// fill bound, pass and why from `is`; `extra` is added to the bound
 void pi0_verify_judge(const verify_terms *t, verify_row *row, double extra);
 
 /* ---- stages that are kept ---- */

@@ -14,8 +14,7 @@
 struct other_runtime {
     const char *path;
     safetensors st;
-    raw_file raw; // where the inputs are those of pi0 infer --raw
-    bool is_raw;
+    raw_file raw; // where the inputs are those of pi0 infer --raw, else empty
     verify_inputs inputs;
     pi0_inputs in;
     pi0_image images[MAX_CAMERAS];
@@ -158,7 +157,6 @@ static int read_raw(other_runtime *o, const pi0_info *info, pi0_error *err)
 {
     const int status = pi0_raw_read(&o->raw, o->path, NULL, err);
     if (status) return status;
-    o->is_raw = true;
     const raw_file *raw = &o->raw;
     if (raw->n_images > MAX_CAMERAS)
         return pi0_fail(err, PI0_EFORMAT, "%s: %d pictures", o->path, raw->n_images);
@@ -235,7 +233,7 @@ int pi0_other_open(other_runtime **other, const char *path, const pi0_model *mod
 void pi0_other_free(other_runtime *o)
 {
     if (!o) return;
-    if (o->is_raw) pi0_raw_free(&o->raw);
+    pi0_raw_free(&o->raw);
     pi0_safetensors_close(&o->st);
     free(o->pixels);
     free(o->noise);

@@ -120,7 +120,8 @@ double pi0_verify_bound(const verify_terms *t, const verify_row *row, double *fl
 void pi0_verify_judge(const verify_terms *t, verify_row *row, double extra)
 {
     const likeness *is = &row->is;
-    row->bound = pi0_verify_bound(t, row, &row->floor) + extra;
+    double floor;
+    row->bound = pi0_verify_bound(t, row, &floor) + extra;
     row->why[0] = 0;
     // one action of a robot may stand nearly still: its correlation says little
     const bool judged = row->kind != KIND_ROBOT_ACTION && !isnan(is->pcc);
@@ -128,8 +129,8 @@ void pi0_verify_judge(const verify_terms *t, verify_row *row, double extra)
         snprintf(row->why, sizeof row->why, "not finite");
     else if (!(is->rel_l2 <= row->bound))
         snprintf(row->why, sizeof row->why, "relative L2 above its bound");
-    else if (judged && is->pcc < row->floor)
-        snprintf(row->why, sizeof row->why, "correlation below %g", row->floor);
+    else if (judged && is->pcc < floor)
+        snprintf(row->why, sizeof row->why, "correlation below %g", floor);
     else if (!(is->outlier <= OUTLIER * row->bound))
         snprintf(row->why, sizeof row->why, "a single value is far off");
     row->pass = !row->why[0];

@@ -122,19 +122,17 @@ static void fill(verify_stage *s, const stage_rule *r, const char *name, const i
                          .added = r->how & ADDED,
                          .table = r->how & TABLE,
                          .inner = r->how & INNER,
-                         .image = -1,
                          .layer = -1,
                          .step = -1 };
+    int image = -1;
     for (int i = 0; r->numbers[i]; i++)
-        *(r->numbers[i] == 'i'   ? &s->image
-          : r->numbers[i] == 'l' ? &s->layer
-                                 : &s->step) = number[i];
+        *(r->numbers[i] == 'i' ? &image : r->numbers[i] == 'l' ? &s->layer : &s->step) = number[i];
     // what has a step's name only from the second on; the prefix's positions are its own
     if (!strncmp(name, "suffix.", 7) && s->part == PART_STEPS) s->step = 0;
     if (!strncmp(name, "prefix.", 7)) s->part = PART_PREFIX;
     const int length = (int)strcspn(r->stream, "#");
     if (r->stream[length])
-        snprintf(s->stream, sizeof s->stream, "%.*s%d", length, r->stream, s->image);
+        snprintf(s->stream, sizeof s->stream, "%.*s%d", length, r->stream, image);
     else
         snprintf(s->stream, sizeof s->stream, "%s", r->stream);
     // "prefix.L03.out" is "prefix.L03.mlp" where the MLP alone is meant

@@ -127,9 +127,10 @@ void pi0_verify_add(verify *v, const verify_row *row, double extra)
 
 void pi0_verify_fail(verify *v, const verify_row *row, const char *why)
 {
+    double floor;
     verify_row failed = *row;
     failed.is = (likeness){ NAN, NAN, NAN, NAN, NAN, NAN, false };
-    failed.bound = pi0_verify_bound(&v->terms, row, &failed.floor);
+    failed.bound = pi0_verify_bound(&v->terms, row, &floor);
     failed.pass = false;
     snprintf(failed.why, sizeof failed.why, "%s", why);
     merge(v, &failed);

@@ -65,9 +65,9 @@ static int find_all(const tensor_source *s, const char *name, const st_tensor *f
     char key[TENSOR_NAME_SIZE + sizeof KEY_PREFIX], alias[TENSOR_NAME_SIZE];
     int n = 0;
     snprintf(key, sizeof key, KEY_PREFIX "%s", name);
-    if ((found[n] = pi0_safetensors_find(s->st, key))) n++;
-    if ((found[n] = pi0_safetensors_find(s->st, name))) n++;
-    if (lerobot_alias(alias, s, name) && (found[n] = pi0_safetensors_find(s->st, alias))) n++;
+    if ((found[n] = pi0_safetensors_find(&s->cp->st, key))) n++;
+    if ((found[n] = pi0_safetensors_find(&s->cp->st, name))) n++;
+    if (lerobot_alias(alias, s, name) && (found[n] = pi0_safetensors_find(&s->cp->st, alias))) n++;
     return n;
 }
 
@@ -166,9 +166,9 @@ static int measure(model_sizes *z, const tensor_source *s, pi0_error *err)
     if (status) return status;
     z->size[SIZE_2W] = 2 * z->size[SIZE_W];
     z->size[SIZE_3W] = 3 * z->size[SIZE_W];
-    z->v_layers = count_layers(s->st, pi0_tensor_table[T_V_FC1_W].name);
-    z->layers = count_layers(s->st, pi0_tensor_table[T_LM_Q].name);
-    const int expert = count_layers(s->st, pi0_tensor_table[T_EX_Q].name);
+    z->v_layers = count_layers(&s->cp->st, pi0_tensor_table[T_V_FC1_W].name);
+    z->layers = count_layers(&s->cp->st, pi0_tensor_table[T_LM_Q].name);
+    const int expert = count_layers(&s->cp->st, pi0_tensor_table[T_EX_Q].name);
     if (expert != z->layers)
         return pi0_fail(err, PI0_EFORMAT,
                         "the language model has %d layers and the action expert %d; they share "
@@ -303,11 +303,11 @@ static int list_unknown(const model_sizes *z, const tensor_source *s, warning_li
 {
     const int shown = 8;
     int n = 0, status = PI0_OK;
-    for (int i = 0; i < s->st->n_tensors && !status; i++) {
-        if (is_known(z, s, s->st->tensors[i].name)) continue;
+    for (int i = 0; i < s->cp->st.n_tensors && !status; i++) {
+        if (is_known(z, s, s->cp->st.tensors[i].name)) continue;
         if (n++ < shown)
             status = pi0_warn(warnings, err, "tensor %s is not part of %s and is not used",
-                              s->st->tensors[i].name, z->pi05 ? "pi0.5" : "pi0");
+                              s->cp->st.tensors[i].name, z->pi05 ? "pi0.5" : "pi0");
     }
     if (!status && n > shown)
         status = pi0_warn(warnings, err, "%d more tensors are not part of the model", n - shown);
@@ -359,7 +359,7 @@ int pi0_sizes_read(model_sizes *sizes, tensor_source *source, checkpoint *cp,
                    const checkpoint_config *config, warning_list *warnings, pi0_error *err)
 {
     model_sizes z;
-    tensor_source s = { cp, &cp->st, config->layout == LAYOUT_LEROBOT, config->pi05 == 1 };
+    tensor_source s = { cp, config->layout == LAYOUT_LEROBOT, config->pi05 == 1 };
     int status = tell_model(&s, config, err);
     if (!status) status = measure(&z, &s, err);
     if (!status) status = check_tensors(&z, &s, err);

@@ -9,8 +9,7 @@
 // finds tensors by openpi's names, whichever layout the file has
 typedef struct tensor_source {
     checkpoint *cp;
-    const safetensors *st; // its list of tensors
-    bool lerobot;          // apply LeRobot's remaps of keys without "model."
+    bool lerobot; // apply LeRobot's remaps of keys without "model."
     bool pi05;
 } tensor_source;
 

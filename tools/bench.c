@@ -2,6 +2,7 @@
 /* bench.c - run chunks, keep their times, measure the peak in between. */
 #include "bench.h"
 #include "fail.h"
+#include "times.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,26 +18,14 @@ static int series_new(bench_series *s, int n, pi0_error *err)
     return s->ms ? PI0_OK : pi0_fail(err, PI0_ENOMEM, "no memory for %d times", n);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-// the smallest value that at least `percent` of the sorted values do not exceed
-static double percentile(const bench_series *s, int percent)
-{
-    int rank = (s->n * percent + 99) / 100;
-    return s->ms[rank > 0 ? rank - 1 : 0];
-}
-
 static void series_finish(bench_series *s)
 {
-    qsort(s->ms, (size_t)s->n, sizeof *s->ms, by_value);
+    const size_t n = (size_t)s->n;
+    pi0_times_sort(s->ms, n);
     s->min = s->ms[0];
-    s->p50 = percentile(s, 50);
-    s->p90 = percentile(s, 90);
-    s->p99 = percentile(s, 99);
+    s->p50 = pi0_times_percentile(s->ms, n, 50);
+    s->p90 = pi0_times_percentile(s->ms, n, 90);
+    s->p99 = pi0_times_percentile(s->ms, n, 99);
 }
 
 /* ---- what is run ---- */

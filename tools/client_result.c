@@ -3,6 +3,7 @@
 #include "client_result.h"
 #include "fail.h"
 #include "infer_result.h"
+#include "times.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,12 +25,6 @@ static void print_part(const char *name, double ms)
     if (!isnan(ms)) printf(", %s %.1f", name, ms);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static int print_times(const client_run *u, const client_args *a, pi0_error *err)
 {
     const pi0_client_reply *r = last(u, a);
@@ -44,9 +39,9 @@ static int print_times(const client_run *u, const client_args *a, pi0_error *err
     double *ms = malloc(n * sizeof *ms);
     if (!ms) return pi0_fail(err, PI0_ENOMEM, "no memory for times");
     for (size_t i = 0; i < n; i++) ms[i] = u->replies[i].round_trip_ms;
-    qsort(ms, n, sizeof *ms, ascending);
+    pi0_times_sort(ms, n);
     printf("%zu replies: fastest %.1f ms, median %.1f, 99 of 100 within %.1f, slowest %.1f\n", n,
-           ms[0], ms[n / 2], ms[(size_t)ceil(0.99 * (double)n) - 1], ms[n - 1]);
+           ms[0], ms[n / 2], pi0_times_percentile(ms, n, 99), ms[n - 1]);
     free(ms);
     return PI0_OK;
 }

@@ -2,6 +2,7 @@
 /* demo_run.c - a policy loaded, all episodes run, and their statistics. */
 #include "demo.h"
 #include "fail.h"
+#include "times.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,12 +17,6 @@ void pi0_demo_wilson(int k, int n, double *low, double *high)
     *high = k == n ? 1 : centre + half;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 // median and 99th percentile of the plans' times, by nearest rank; the first plan, which warms up
 // caches, counts too
 static int time_plans(demo_run *d, pi0_error *err)
@@ -34,9 +29,9 @@ static int time_plans(demo_run *d, pi0_error *err)
     for (int i = 0; i < d->n; i++)
         for (int k = 0; k < d->episodes[i].n_plans; k++)
             ms[d->n_plans++] = d->episodes[i].plans[k].ms;
-    qsort(ms, (size_t)n, sizeof *ms, by_value);
-    d->ms_p50 = ms[(n + 1) / 2 - 1];
-    d->ms_p99 = ms[(int)((n * 99LL + 99) / 100) - 1];
+    pi0_times_sort(ms, (size_t)n);
+    d->ms_p50 = pi0_times_percentile(ms, (size_t)n, 50);
+    d->ms_p99 = pi0_times_percentile(ms, (size_t)n, 99);
     free(ms);
     return PI0_OK;
 }

@@ -2,6 +2,7 @@
 /* verify_job.c - from arguments to rows: two models, observations one after the other. */
 #include "verify_job.h"
 #include "observation_file.h"
+#include "times.h"
 #include "tokenizer_search.h"
 #include "verify_inputs.h"
 #include <stdio.h>
@@ -199,12 +200,6 @@ static int run_all(verify_job *j, pi0_error *err)
     return status;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 int pi0_verify_job_run(verify_job *j, const verify_args *a, pi0_error *err)
 {
     *j = (verify_job){ .a = a };
@@ -220,7 +215,7 @@ int pi0_verify_job_run(verify_job *j, const verify_args *a, pi0_error *err)
     status = run_all(j, err);
     if (!status && pi0_verify_wants(&j->v, PART_ACTIONS))
         status = pi0_coverage_count(&j->share, &j->fast, j->v.n_images, j->v.n_tokens, err);
-    if (j->n_ms) qsort(j->ms, (size_t)j->n_ms, sizeof *j->ms, by_value);
+    if (j->n_ms) pi0_times_sort(j->ms, (size_t)j->n_ms);
     return status;
 }
 

@@ -3,8 +3,8 @@
 #include "client_result.h"
 #include "fail.h"
 #include "infer_result.h"
+#include "json_out.h"
 #include "times.h"
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,32 +84,15 @@ static json_t *replies_json(const client_run *u, int n)
     return list;
 }
 
-static json_t *rows_json(const double *actions, int rows, int cols)
-{
-    json_t *list = json_array();
-    for (int r = 0; r < rows; r++) {
-        json_t *row = json_array();
-        for (int c = 0; c < cols; c++) json_array_append_new(row, json_real(*actions++));
-        json_array_append_new(list, row);
-    }
-    return list;
-}
-
 static int print_json(const client_run *u, const client_args *a, pi0_error *err)
 {
     const pi0_client_reply *r = last(u, a);
     json_t *metadata = json_loads(pi0_client_metadata(u->client), 0, NULL);
     json_t *root = json_pack("{s:s, s:o, s:o, s:[i, i], s:s, s:o}", "url", a->url, "metadata",
                              metadata ? metadata : json_object(), "actions",
-                             rows_json(u->actions, r->rows, r->cols), "shape", r->rows, r->cols,
+                             pi0_rows_json(u->actions, r->rows, r->cols), "shape", r->rows, r->cols,
                              "dtype", "float64", "replies", replies_json(u, a->repeat));
-    int status = PI0_OK;
-    if (!root || json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS)))
-        status = pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
-    else
-        printf("\n");
-    json_decref(root);
-    return status;
+    return pi0_json_print(root, DIGITS, err);
 }
 
 int pi0_client_show(const client_run *u, const client_args *a, pi0_error *err)

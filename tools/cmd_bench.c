@@ -2,8 +2,7 @@
 /* cmd_bench.c - pi0 bench: how fast a chunk is, stage by stage, beside this machine's peak. */
 #include "bench.h"
 #include "commands.h"
-#include "fail.h"
-#include <jansson.h>
+#include "json_out.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,17 +145,24 @@ static json_t *ops_json(const bench *b)
     return o;
 }
 
-static int print_json(const bench_args *a, const bench *b)
+static void print_all(const bench_args *a, const bench *b)
+{
+    if (a->gemm)
+        print_products(b);
+    else if (a->ops)
+        print_ops(a, b);
+    else
+        print_chunks(a, b);
+}
+
+static json_t *all_json(const bench_args *a, const bench *b)
 {
     json_t *o = a->gemm ? products_json(b) : a->ops ? ops_json(b) : chunks_json(b);
     json_object_set_new(o, "backend", json_string(b->r.info.backend));
     json_object_set_new(o, "isa", json_string(b->r.info.isa));
     json_object_set_new(o, "precision", json_string(b->r.info.precision));
     json_object_set_new(o, "threads", json_integer(b->r.made.n_threads));
-    const int failed = json_dumpf(o, stdout, JSON_COMPACT);
-    json_decref(o);
-    putchar('\n');
-    return failed ? STATUS_FAILED : STATUS_OK;
+    return o;
 }
 
 static int run(const command *self, int argc, char **argv)
@@ -179,17 +185,12 @@ static int run(const command *self, int argc, char **argv)
 
     bench b = { 0 };
     pi0_error err;
-    const int failed = pi0_bench_run(&b, &a, &err);
-    if (failed)
-        status = pi0_report(failed, &err);
-    else if (a.json)
-        status = print_json(&a, &b);
-    else if (a.gemm)
-        print_products(&b);
-    else if (a.ops)
-        print_ops(&a, &b);
-    else
-        print_chunks(&a, &b);
+    int failed = pi0_bench_run(&b, &a, &err);
+    if (!failed && a.json)
+        failed = pi0_json_print(all_json(&a, &b), 0, &err);
+    else if (!failed)
+        print_all(&a, &b);
+    status = failed ? pi0_report(failed, &err) : STATUS_OK;
     pi0_bench_free(&b);
     return status;
 }

@@ -2,6 +2,7 @@
 /* cmd_configs.c - pi0 configs: openpi's named configurations, as --config takes them. */
 #include "commands.h"
 #include "fail.h"
+#include "json_out.h"
 #include "policy_text.h"
 #include "terminal.h"
 #include <stdio.h>
@@ -58,10 +59,8 @@ static int print_json(pi0_error *err)
         if (!status && json_array_append_new(list, pi0_policy_config_json(&p)))
             status = pi0_fail(err, PI0_ENOMEM, "no memory for the JSON");
     }
-    if (!status && json_dumpf(list, stdout, JSON_COMPACT))
-        status = pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
+    if (!status) return pi0_json_print(list, 0, err);
     json_decref(list);
-    if (!status) printf("\n");
     return status;
 }
 

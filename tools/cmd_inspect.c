@@ -2,11 +2,10 @@
 /* cmd_inspect.c - pi0 inspect: what a checkpoint is, and what running it takes. */
 #include "commands.h"
 #include "coverage.h"
-#include "fail.h"
+#include "json_out.h"
 #include "policy_text.h"
 #include "runner.h"
 #include "tokenizer_search.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -157,23 +156,15 @@ static json_t *plan_json(const inspection *x)
                      p->puts, "gets", p->gets, "coverage", pi0_coverage_json(&x->kernels));
 }
 
-// "?" instead of what is not UTF-8
-static json_t *text_json(const char *text)
-{
-    json_t *s = json_string(text);
-    return s ? s : json_string("?");
-}
-
 static json_t *model_json(const char *dir, const inspection *x)
 {
     const pi0_info *i = &x->r.info;
-    json_t *cameras = json_array(), *warnings = json_array();
+    json_t *cameras = json_array();
     for (int c = 0; c < i->n_cameras; c++)
-        json_array_append_new(cameras, text_json(pi0_model_camera(x->r.model, c)));
-    for (int k = 0; k < x->w.n; k++) json_array_append_new(warnings, text_json(x->w.text[k]));
+        json_array_append_new(cameras, pi0_text_json(pi0_model_camera(x->r.model, c)));
     json_t *root = json_pack(
         "{s:o, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o}",
-        "checkpoint", text_json(dir), "model", i->pi05 ? "pi0.5" : "pi0", "layout", i->layout,
+        "checkpoint", pi0_text_json(dir), "model", i->pi05 ? "pi0.5" : "pi0", "layout", i->layout,
         "time_grid", i->time_grid, "horizon", i->horizon, "action_dim", i->action_dim, "state_dim",
         i->state_dim, "steps", i->num_steps, "image_size", i->image_size, "image_tokens",
         i->image_tokens, "max_tokens", i->max_tokens, "vocabulary", i->vocabulary, "cameras",
@@ -183,29 +174,19 @@ static json_t *model_json(const char *dir, const inspection *x)
     json_t *tensors = json_pack("{s:i, s:i, s:i, s:i}", "all", i->n_tensors, "F32", i->n_f32,
                                 "BF16", i->n_bf16, "F16", i->n_f16);
     json_object_set_new(root, "tensors", tensors);
-    json_t *machine =
-        json_pack("{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:o}", "parameters",
-                  (json_int_t)i->parameters, "mapped_bytes", (json_int_t)i->mapped_bytes,
-                  "decoded_bytes", (json_int_t)i->decoded_bytes, "packed_bytes",
-                  (json_int_t)i->packed_bytes, "format", i->format, "backend", i->backend, "isa",
-                  i->isa, "precision", i->precision, "work", plan_json(x), "warnings", warnings);
+    json_t *machine = json_pack(
+        "{s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:o, s:o}", "parameters",
+        (json_int_t)i->parameters, "mapped_bytes", (json_int_t)i->mapped_bytes, "decoded_bytes",
+        (json_int_t)i->decoded_bytes, "packed_bytes", (json_int_t)i->packed_bytes, "format",
+        i->format, "backend", i->backend, "isa", i->isa, "precision", i->precision, "work",
+        plan_json(x), "warnings", pi0_notices_json(&x->w));
     json_object_update(root, machine);
     json_decref(machine);
     json_object_set_new(root, "policy", x->has_policy ? pi0_policy_json(&x->policy) : json_null());
-    if (!x->has_policy) json_object_set_new(root, "no_policy", text_json(x->no_policy.message));
+    if (!x->has_policy) json_object_set_new(root, "no_policy", pi0_text_json(x->no_policy.message));
     json_object_set_new(root, "tokenizer",
-                        x->words.found[0] ? text_json(x->words.found) : json_null());
+                        x->words.found[0] ? pi0_text_json(x->words.found) : json_null());
     return root;
-}
-
-static int print_json(const char *dir, const inspection *x, pi0_error *err)
-{
-    json_t *root = model_json(dir, x);
-    const int bad = !root || json_dumpf(root, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    json_decref(root);
-    if (bad) return pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
-    printf("\n");
-    return PI0_OK;
 }
 
 /* ---- run ---- */
@@ -240,7 +221,7 @@ static int inspect(const inspect_args *a)
     pi0_error err;
     int status = load_and_plan(&x, a, &err);
     if (!status && a->json) {
-        status = print_json(a->run.model, &x, &err);
+        status = pi0_json_print(model_json(a->run.model, &x), 17, &err);
     } else if (!status) {
         print_model(a->run.model, &x);
         print_policy(&x);

@@ -2,6 +2,7 @@
 /* cmd_verify.c - pi0 verify: both flows on the same inputs, a table with a verdict for each
  * module. */
 #include "commands.h"
+#include "json_out.h"
 #include "verify_job.h"
 #include "verify_print.h"
 #include "verify_report.h"
@@ -69,16 +70,6 @@ static void print_what(const verify_job *j)
     printf("\n");
 }
 
-static int print_json(const verify_job *j, pi0_error *err)
-{
-    json_t *list = pi0_verify_json(&j->v);
-    const int bad = !list || json_dumpf(list, stdout, JSON_COMPACT);
-    json_decref(list);
-    if (bad) return pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
-    printf("\n");
-    return PI0_OK;
-}
-
 static int verify_model(const verify_args *a)
 {
     verify_job j;
@@ -86,7 +77,7 @@ static int verify_model(const verify_args *a)
     int status = pi0_verify_job_run(&j, a, &err);
     if (!status && a->report) status = pi0_verify_report(&j, a->report, &err);
     if (!status && a->json) {
-        status = print_json(&j, &err);
+        status = pi0_json_print(pi0_verify_json(&j.v), 0, &err);
     } else if (!status) {
         print_what(&j);
         pi0_verify_print(&j.v, a->all);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_report.c - what pi0 doctor found, as a list to read or as JSON. */
 #include "doctor_report.h"
-#include "fail.h"
+#include "json_out.h"
 #include "terminal.h"
 #include <stdio.h>
 #include <string.h>
@@ -97,14 +97,6 @@ void pi0_doctor_print(const doctor *d)
 
 /* ---- for programs ---- */
 
-// null for nothing; "?" instead of what is not UTF-8
-static json_t *text_json(const char *text)
-{
-    if (!text) return json_null();
-    json_t *s = json_string(text);
-    return s ? s : json_string("?");
-}
-
 int pi0_doctor_print_json(const doctor *d, pi0_error *err)
 {
     json_t *findings = json_array();
@@ -116,17 +108,15 @@ int pi0_doctor_print_json(const doctor *d, pi0_error *err)
             if ((int)k->severity != s) continue;
             bad |= json_array_append_new(
                 findings, json_pack("{s:s, s:s, s:o, s:s, s:s}", "severity", pi0_severity_name[s],
-                                    "id", k->id, "what", text_json(d->findings[i].what), "why",
+                                    "id", k->id, "what", pi0_text_json(d->findings[i].what), "why",
                                     k->why, "todo", k->todo));
         }
     json_t *root = json_pack(
-        "{s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i}}", "checkpoint", text_json(d->o->dir), "model",
-        text_json(model_name(d)), "config", text_json(config_name(d)), "findings", findings,
+        "{s:o, s:o, s:o, s:o, s:{s:i, s:i, s:i}}", "checkpoint", pi0_text_json(d->o->dir), "model",
+        pi0_text_json(model_name(d)), "config", pi0_text_json(config_name(d)), "findings", findings,
         "counts", "errors", pi0_found_count(d, FOUND_ERROR, ""), "warnings",
         pi0_found_count(d, FOUND_WARNING, ""), "notes", pi0_found_count(d, FOUND_NOTE, ""));
-    bad |= !root || json_dumpf(root, stdout, JSON_COMPACT);
-    json_decref(root);
-    if (bad) return pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
-    printf("\n");
-    return PI0_OK;
+    // a report that misses something is none
+    if (bad) json_decref(root);
+    return pi0_json_print(bad ? NULL : root, 0, err);
 }

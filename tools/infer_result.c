@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* infer_result.c - the result of `pi0 infer`, for people and for programs. */
 #include "infer_result.h"
-#include "fail.h"
-#include <jansson.h>
+#include "json_out.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,14 +63,8 @@ static double action(const infer_result *x, int chunk, int row, int col)
 
 static json_t *chunk_json(const infer_result *x, int chunk)
 {
-    json_t *rows = json_array();
-    for (int r = 0; r < x->rows; r++) {
-        json_t *row = json_array();
-        for (int c = 0; c < x->cols; c++)
-            json_array_append_new(row, json_real(action(x, chunk, r, c)));
-        json_array_append_new(rows, row);
-    }
-    return rows;
+    const size_t n = (size_t)x->rows * (size_t)x->cols;
+    return pi0_rows_json(x->actions + (size_t)chunk * n, x->rows, x->cols);
 }
 
 static json_t *actions_json(const infer_result *x)
@@ -88,19 +81,12 @@ static json_t *shape_json(const infer_result *x)
     return json_pack("[i, i]", x->rows, x->cols);
 }
 
-// a file name need not be UTF-8
-static json_t *text_json(const char *text)
-{
-    json_t *s = json_string(text);
-    return s ? s : json_string("(not UTF-8)");
-}
-
 static json_t *observations_json(const infer_result *x)
 {
     json_t *list = json_array();
     for (int i = 0; i < x->count; i++)
         json_array_append_new(
-            list, json_pack("{s:o, s:f}", "file", text_json(x->files[i]), "ms", x->ms[i]));
+            list, json_pack("{s:o, s:f}", "file", pi0_text_json(x->files[i]), "ms", x->ms[i]));
     return list;
 }
 
@@ -136,25 +122,20 @@ static json_t *comparison_json(const infer_comparison *c)
 int pi0_result_json(const infer_result *x, pi0_error *err)
 {
     const pi0_info *info = &x->r->info;
-    json_t *warnings = json_array(), *units = units_json(x->policy);
-    for (int i = 0; i < x->warnings->n; i++)
-        json_array_append_new(warnings, text_json(x->warnings->text[i]));
-    json_t *root =
-        json_pack("{s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:i, s:o}", "actions", actions_json(x),
-                  "shape", shape_json(x), "dtype", x->policy ? "float64" : "float32", "timing_ms",
-                  timing_json(x->r), "backend", info->backend, "isa", info->isa, "precision",
-                  info->precision, "threads", x->r->made.n_threads, "warnings", warnings);
-    if (root && units) json_object_update(root, units);
+    json_t *units = units_json(x->policy);
+    json_t *root = json_pack(
+        "{s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:i, s:o}", "actions", actions_json(x), "shape",
+        shape_json(x), "dtype", x->policy ? "float64" : "float32", "timing_ms", timing_json(x->r),
+        "backend", info->backend, "isa", info->isa, "precision", info->precision, "threads",
+        x->r->made.n_threads, "warnings", pi0_notices_json(x->warnings));
+    // -1 as well where one of both is NULL
+    const bool bad = json_object_update(root, units);
     if (root && x->files) json_object_set_new(root, "observations", observations_json(x));
     if (root && x->comparison) json_object_set_new(root, "compare", comparison_json(x->comparison));
-    // so many digits tell every float32, every float64
-    const size_t digits = JSON_REAL_PRECISION(x->policy ? 17 : 9);
-    const int bad = !root || !units || json_dumpf(root, stdout, JSON_COMPACT | digits);
     json_decref(units);
-    json_decref(root);
-    if (bad) return pi0_fail(err, PI0_EIO, "stdout: cannot write the JSON");
-    printf("\n");
-    return PI0_OK;
+    // so many digits tell every float32, every float64
+    if (bad) json_decref(root);
+    return pi0_json_print(bad ? NULL : root, x->policy ? 17 : 9, err);
 }
 
 /* ---- table ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify_report.c - the results of a verification as JSON, put into the page of tools/web. */
 #include "verify_report.h"
+#include "json_out.h"
 #include "pages.h"
 #include "verify_print.h"
 #include <stdio.h>
@@ -33,17 +34,6 @@ static json_t *kinds_json(void)
     return list;
 }
 
-static json_t *matrix_json(const double *x, int rows, int cols)
-{
-    json_t *list = json_array();
-    for (int r = 0; r < rows; r++) {
-        json_t *row = json_array();
-        for (int c = 0; c < cols; c++) json_array_append_new(row, json_real(x[r * cols + c]));
-        json_array_append_new(list, row);
-    }
-    return list;
-}
-
 static json_t *actions_json(const verify_job *j)
 {
     const verify_actions *a = &j->v.actions;
@@ -54,8 +44,8 @@ static json_t *actions_json(const verify_job *j)
         json_array_append_new(names, json_string(p->action_names[i]));
     return json_pack("{s:b, s:s?, s:o, s:o, s:o}", "robot", p != NULL, "units",
                      p ? p->action_units : NULL, "names", names, "reference",
-                     matrix_json(a->reference, a->rows, a->cols), "accelerated",
-                     matrix_json(a->accelerated, a->rows, a->cols));
+                     pi0_rows_json(a->reference, a->rows, a->cols), "accelerated",
+                     pi0_rows_json(a->accelerated, a->rows, a->cols));
 }
 
 static json_t *roofline_json(const verify_job *j)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* demo_report.c - what came of the episodes, as text and as JSON. */
 #include "demo.h"
-#include "fail.h"
-#include <jansson.h>
+#include "json_out.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -62,10 +61,9 @@ static json_t *rate_json(const demo_score *s)
 int pi0_demo_print_json(const demo_run *d, pi0_error *err)
 {
     const demo_args *a = d->a;
-    json_t *colours = json_object(), *warnings = json_array();
+    json_t *colours = json_object();
     for (int c = 0; c < SIM_BLOCKS; c++)
         json_object_set_new(colours, sim_colour_name((sim_colour)c), rate_json(&d->by_colour[c]));
-    for (int i = 0; i < d->w.n; i++) json_array_append_new(warnings, json_string(d->w.text[i]));
     json_t *o = json_pack(
         "{s:i, s:i, s:f, s:[f,f], s:o, s:i, s:i, s:o, s:o, s:f, s:f, s:s, s:s, s:s, s:i, s:s, "
         "s:I, s:i, s:f, s:b, s:o}",
@@ -76,12 +74,8 @@ int pi0_demo_print_json(const demo_run *d, pi0_error *err)
         "infer_ms_p50", d->ms_p50, "infer_ms_p99", d->ms_p99, "backend", d->r.info.backend, "isa",
         d->r.info.isa, "precision", d->r.info.precision, "threads", d->r.made.n_threads, "task",
         a->task_name, "seed", (json_int_t)a->run.seed.value, "execute", a->execute, "noise_std",
-        a->noise_std, "disturb", a->disturb, "warnings", warnings);
-    if (!o) return pi0_fail(err, PI0_ENOMEM, "no memory for the result");
+        a->noise_std, "disturb", a->disturb, "warnings", pi0_notices_json(&d->w));
     // a sentence that is no UTF-8 was refused by the policy
     json_object_set_new(o, "prompt", a->prompt ? json_string(a->prompt) : json_null());
-    const int failed = json_dumpf(o, stdout, JSON_COMPACT);
-    json_decref(o);
-    putchar('\n');
-    return failed ? pi0_fail(err, PI0_EIO, "stdout: cannot write") : PI0_OK;
+    return pi0_json_print(o, 0, err);
 }

@@ -42,6 +42,12 @@ expect "json" 0 '"episodes":3' "$pi0" demo --episodes 3 --json
 for key in success rate interval by_colour steps_mean infer_ms_p50 infer_ms_p99 backend precision; do
     check "json has $key" grep -F -e "\"$key\":" "$work/out"
 done
+# a warning that quotes the folder's name, which need not be UTF-8
+latin=$work/$(printf 'caf\351')
+cp -R demo/place "$latin" && sed 's/"use_relative_actions": false/"use_relative_actions": true/' \
+    demo/place/config.json >"$latin/config.json"
+expect "json: a warning that is not UTF-8" 0 '"warnings":["' \
+    "$pi0" demo --model "$latin" --episodes 1 --json
 expect "another sentence" 0 '"by_colour":{"red":{"episodes":0' \
     "$pi0" demo --episodes 2 --json --prompt "put the BLUE block in the bowl"
 expect "the other colour" 0 '"green":{"episodes":1' \

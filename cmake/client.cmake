@@ -16,7 +16,7 @@ target_link_libraries(pi0_client_static PRIVATE ${client_libraries} m)
 
 add_library(pi0_client_shared SHARED ${client_objects})
 set_target_properties(pi0_client_shared PROPERTIES OUTPUT_NAME pi0_client EXPORT_NAME client
-                      VERSION ${PROJECT_VERSION} SOVERSION 0
+                      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
                       LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/client_exports.map)
 target_include_directories(pi0_client_shared INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>

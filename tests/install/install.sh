@@ -1,71 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# install.sh BUILD LIBDIR CMAKE CC CXX - installs into a temporary prefix, moves it, then builds and
-# runs a small program with what is there: by pkg-config and by find_package, shared and static.
+# install.sh BUILD LIBDIR CMAKE CC CXX - installs into a temporary prefix, moves it, and uses it as
+# use.sh does: an installed tree may be moved.
 build=$1 libdir=$2 cmake=$3 cc=$4 cxx=$5
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-fail() {
-    echo "install: $1"
+"$cmake" --install "$build" --prefix "$work/first" >/dev/null || {
+    echo "install: cmake --install fails"
     exit 1
 }
-# run PROGRAM LIBRARY-PATH: it prints the version that the package promises
-run() {
-    said=$(LD_LIBRARY_PATH=$2 "$1" "$version") || fail "$1 fails"
-    [ "$said" = "$version" ] || fail "$1 prints \"$said\", the package says \"$version\""
-    n=$((n + 1))
-}
-
-# an installed tree may be moved
-"$cmake" --install "$build" --prefix "$work/first" >/dev/null || fail "cmake --install fails"
 mv "$work/first" "$work/prefix"
-prefix=$work/prefix lib=$work/prefix/$libdir n=0
-for file in include/pi0.h "$libdir/libpi0.so" "$libdir/libpi0.so.0" "$libdir/libpi0.a" bin/pi0 \
-    share/pi0/demo/place/model.safetensors share/pi0/demo/reach/model.safetensors \
-    share/man/man1/pi0.1 share/man/man1/pi0-infer.1 share/bash-completion/completions/pi0 \
-    share/zsh/site-functions/_pi0; do
-    [ -e "$prefix/$file" ] || fail "$file is not installed"
-done
-
-# pkg-config
-export PKG_CONFIG_PATH="$lib/pkgconfig"
-version=$(pkg-config --modversion pi0) || fail "pkg-config does not find pi0"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0) "$here/consumer.c" -o "$work/shared" \
-    $(pkg-config --libs pi0) || fail "no program by pkg-config"
-run "$work/shared" "$lib"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0) "$here/consumer.c" -o "$work/static" "$lib/libpi0.a" \
-    $(pkg-config --static --libs-only-l pi0 | sed 's/-lpi0//') -pthread ||
-    fail "no static program by pkg-config"
-run "$work/static" /nonexistent
-
-# the client library, which stands alone
-[ "$(pkg-config --modversion pi0_client)" = "$version" ] || fail "pkg-config: another pi0_client"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/consumer_client.c" -o "$work/client" \
-    $(pkg-config --libs pi0_client) || fail "no client by pkg-config"
-run "$work/client" "$lib"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/consumer_client.c" -o "$work/client_static" \
-    "$lib/libpi0_client.a" $(pkg-config --static --libs-only-l pi0_client | sed 's/-lpi0_client//') \
-    -pthread || fail "no static client by pkg-config"
-run "$work/client_static" /nonexistent
-
-# find_package
-"$cmake" -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
-    -DCMAKE_CXX_COMPILER="$cxx" >"$work/log" 2>&1 &&
-    "$cmake" --build "$work/build" >>"$work/log" 2>&1 || {
-    cat "$work/log"
-    fail "no program by find_package"
-}
-run "$work/build/consumer_shared" ""
-run "$work/build/consumer_static" ""
-run "$work/build/consumer_client" ""
-[ "$("$prefix/bin/pi0" --version)" = "pi0 $version" ] || fail "pi0 --version is not \"pi0 $version\""
-# the policies that come with it are found where they were installed
-(cd / && "$prefix/bin/pi0" demo --episodes 1) | grep -qF "$prefix/share/pi0/demo/place: " ||
-    fail "pi0 demo does not find its policy in share/pi0/demo"
-echo "$n programs built and run, version $version"
+sh "$here/use.sh" "$work/prefix" "$libdir" "$cmake" "$cc" "$cxx"

@@ -7,7 +7,7 @@ MINUTES ?=
 TIER ?=
 OUT ?= out/$(TASK)
 
-.PHONY: help setup build demo test bench fuzz oracle train-demo format install clean
+.PHONY: help setup build demo test bench fuzz oracle train-demo format install package clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -50,6 +50,10 @@ format: ## clang-format over the sources
 
 install: build ## into PREFIX=/usr/local
 	@cmake --install build/release --prefix "$(PREFIX)"
+
+package: setup ## Debian packages and a tar.gz that runs anywhere, in build/package
+	@sh scripts/setup.sh package
+	@sh scripts/package.sh
 
 clean: ## remove build/
 	@rm -rf build

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup.sh [tests] - finds which of the needed tools and libraries are missing and, on Debian and
-# Ubuntu, installs them through apt-get (as root, or with a sudo that asks for no password).
+# setup.sh [tests|package] - finds which of the needed tools and libraries are missing and, on Debian
+# and Ubuntu, installs them through apt-get (as root, or with a sudo that asks for no password).
 # Otherwise it prints the one command to run and stops. Nothing missing: it says nothing. With
 # "tests": also the browser in which the tests open the pages of pi0 demo, and what the tests of
-# pi0 serve run beside it.
+# pi0 serve run beside it. With "package", and with "tests" too: what makes packages and tries them.
 tests=${1:-}
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -46,6 +46,7 @@ missing() {
     have_library cmocka || echo libcmocka-dev
     have_library msgpack-c || have_library msgpack || msgpack_package
     [ "$tests" != tests ] || missing_for_tests
+    [ -z "$tests" ] || missing_for_packages
     if ! have clang; then
         echo clang
     elif ! have_clang_runtime; then
@@ -71,6 +72,14 @@ missing_for_tests() {
         python3-selenium) python3 -c 'import selenium' || /usr/bin/python3 -c 'import selenium' ;;
         esac >/dev/null 2>&1 || ! has_package chromium-driver || echo "$package"
     done
+}
+
+# Debian's own tools, where there are any
+missing_for_packages() {
+    has_package debhelper || return 0
+    have dh || echo debhelper
+    have lintian || echo lintian
+    have mmdebstrap || echo mmdebstrap
 }
 
 # apt-get by whoever may run it: root, or sudo without a password

@@ -51,6 +51,15 @@ if(NOT PI0_SANITIZE)
         pi0_test(install sh ${CMAKE_CURRENT_SOURCE_DIR}/install/install.sh
                  ${PROJECT_BINARY_DIR} ${CMAKE_INSTALL_LIBDIR} ${CMAKE_COMMAND}
                  ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})
+        # the packages have a build of their own, in the build's folder
+        pi0_test(packages sh ${CMAKE_CURRENT_SOURCE_DIR}/install/packages.sh ${root}
+                 ${PROJECT_BINARY_DIR}/package ${CMAKE_COMMAND} ${CMAKE_C_COMPILER}
+                 ${CMAKE_CXX_COMPILER})
+        pi0_test(packages_fresh sh ${CMAKE_CURRENT_SOURCE_DIR}/install/fresh.sh
+                 ${PROJECT_BINARY_DIR}/package)
+        set_tests_properties(packages PROPERTIES FIXTURES_SETUP packages)
+        set_tests_properties(packages_fresh PROPERTIES FIXTURES_REQUIRED packages)
+        set_property(TEST packages packages_fresh APPEND PROPERTY LABELS once)
     endif()
 endif()
 

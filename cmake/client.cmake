@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # client.cmake - libpi0_client, shared and static: it stands alone, without libpi0.
 file(GLOB client_sources CONFIGURE_DEPENDS src/client/*.c)
-set(client_libraries PkgConfig::WEBSOCKETS PkgConfig::MSGPACK PkgConfig::JANSSON Threads::Threads)
+set(client_libraries PkgConfig::PI0_WEBSOCKETS PkgConfig::PI0_MSGPACK PkgConfig::PI0_JANSSON Threads::Threads)
 
 add_library(pi0_client_objects OBJECT ${client_sources} src/core/error.c)
 set_target_properties(pi0_client_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)

@@ -11,8 +11,10 @@ function(pi0_missing what package)
                         "(\"make setup\" installs all that is needed.)")
 endfunction()
 
-# pi0_dependency(NAME "debian package" module...): target PkgConfig::NAME of the first module found
-function(pi0_dependency name package)
+# pi0_dependency(NAME "debian package" module...): target PkgConfig::PI0_NAME of the first module
+# found; a project around this one may have a PkgConfig::NAME
+function(pi0_dependency suffix package)
+    set(name PI0_${suffix})
     foreach(module IN LISTS ARGN)
         pkg_check_modules(${name} QUIET IMPORTED_TARGET GLOBAL ${module})
         if(${name}_FOUND)

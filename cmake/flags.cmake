@@ -16,14 +16,15 @@ target_compile_options(pi0_warnings INTERFACE
     $<$<BOOL:${PI0_WERROR}>:-Werror>)
 
 # -ffp-contract=off: a product and a sum are rounded as they are written, on every machine;
-# -UNDEBUG: asserts stay on, whatever the build type says
+# -UNDEBUG: asserts stay on, whatever the build type says; a project around this one that has no
+# build type gets an optimised library all the same
 add_library(pi0_flags INTERFACE)
 target_link_libraries(pi0_flags INTERFACE pi0_warnings)
 target_compile_definitions(pi0_flags INTERFACE _DEFAULT_SOURCE)
 target_include_directories(pi0_flags INTERFACE ${PROJECT_SOURCE_DIR}/include
                                                ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(pi0_flags INTERFACE
-    -UNDEBUG -ffp-contract=off -fvisibility=hidden
+    -UNDEBUG -ffp-contract=off -fvisibility=hidden $<$<CONFIG:>:-O2>
     $<$<COMPILE_LANGUAGE:CXX>:-fvisibility-inlines-hidden>)
 
 # sanitizers go to everything, by options of their own: CMAKE_C_FLAGS stays the user's

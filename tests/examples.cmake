@@ -63,3 +63,10 @@ if(TARGET pi0 AND NOT PI0_SANITIZE)
     # both make the same virtual environment
     set_tests_properties(example_python command_openpi_client PROPERTIES RESOURCE_LOCK openpi_venv)
 endif()
+
+# around libpi0: one project, in each way that there is
+if(PI0_INSTALL AND TARGET pi0 AND TARGET pi0::client AND NOT PI0_SANITIZE)
+    pi0_example_test(embed sh ${examples}/embed.sh ${PROJECT_BINARY_DIR} ${CMAKE_INSTALL_LIBDIR}
+                     ${CMAKE_COMMAND} ${CMAKE_GENERATOR} ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})
+    set_property(TEST example_embed APPEND PROPERTY LABELS once)
+endif()

@@ -15,7 +15,7 @@ foreach(source IN LISTS targets)
         target_link_libraries(${name} PRIVATE pi0_tools)
     endif()
     target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-    target_link_libraries(${name} PRIVATE pi0_flags pi0_static PkgConfig::JANSSON Threads::Threads m)
+    target_link_libraries(${name} PRIVATE pi0_flags pi0_static PkgConfig::PI0_JANSSON Threads::Threads m)
     # libFuzzer's entry point has no prototype
     set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS -Wno-missing-prototypes)
     if(PI0_FUZZ)

@@ -12,8 +12,8 @@ target_include_directories(pi0_test_support PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_definitions(pi0_test_support PUBLIC
                            PI0_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/golden")
 target_link_libraries(pi0_test_support PUBLIC pi0_flags pi0_client_static pi0_wire pi0_static
-                                              PkgConfig::WEBSOCKETS PkgConfig::CMOCKA
-                                              PkgConfig::MSGPACK PkgConfig::JANSSON
+                                              PkgConfig::PI0_WEBSOCKETS PkgConfig::PI0_CMOCKA
+                                              PkgConfig::PI0_MSGPACK PkgConfig::PI0_JANSSON
                                               Threads::Threads m)
 
 # pi0_wraps(RESULT source): a source that defines __wrap_malloc gets the library's calls of malloc,
@@ -60,7 +60,7 @@ foreach(source IN LISTS programs)
     add_executable(${name} ${source})
     target_link_libraries(${name} PRIVATE pi0_test_support)
     if(name MATCHES "ocdbt|zarr")
-        target_link_libraries(${name} PRIVATE PkgConfig::ZSTD)
+        target_link_libraries(${name} PRIVATE PkgConfig::PI0_ZSTD)
     endif()
     if(tools)
         target_link_libraries(${name} PRIVATE pi0_tools)

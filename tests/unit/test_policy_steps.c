@@ -34,15 +34,21 @@ static void expect_bits(const double *got, const double *want, int n)
         if (got[i] != want[i]) fail_msg("value %d: %a, expected %a", i, got[i], want[i]);
 }
 
-static void both_ways(const norm *s, const double *normal, const double *robot)
+static void both_ways_of(const norm *s, const double *from, const double *normal,
+                         const double *robot)
 {
     double x[3], y[3];
-    memcpy(x, raw, sizeof x);
+    memcpy(x, from, sizeof x);
     if (s->kind >= NORM_MEAN_STD) pi0_step_round_f32(x, 3);
     pi0_step_normalize(s, x, 3);
     expect_bits(x, normal, 3);
     pi0_step_unnormalize(s, y, made, 3);
     expect_bits(y, robot, 3);
+}
+
+static void both_ways(const norm *s, const double *normal, const double *robot)
+{
+    both_ways_of(s, raw, normal, robot);
 }
 
 static void zscore(void **state)
@@ -104,6 +110,21 @@ static void lerobot_bounds(void **state)
     for (size_t i = 0; i < COUNT(kinds); i++) {
         const norm s = make_f32(kinds[i], low, high);
         both_ways(&s, normal, robot);
+    }
+}
+
+// bounds so close that an eps of 1e-8 would count
+static void lerobot_close_bounds(void **state)
+{
+    (void)state;
+    const double from[] = { 0.1, -0.5, 2e-7 }, to[] = { 0.13, -0.49, 3e-7 };
+    const double near[] = { 0.115, -0.4951, 2.25e-7 };
+    const double normal[] = { 0x1p-22, -0x1.47a3p-6, -0x1.000008p-1 };
+    const double robot[] = { 0x1.0154c8p-3, -0x1.00c49cp-1, 0x1.13103ep-22 };
+    static const enum norm_kind kinds[] = { NORM_MIN_MAX, NORM_QUANTILES, NORM_QUANTILE10 };
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        const norm s = make_f32(kinds[i], from, to);
+        both_ways_of(&s, near, normal, robot);
     }
 }
 
@@ -183,11 +204,17 @@ static void aloha_gripper_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(zscore),           cmocka_unit_test(quantile),
-        cmocka_unit_test(state_and_back),   cmocka_unit_test(lerobot_mean_std),
-        cmocka_unit_test(lerobot_bounds),   cmocka_unit_test(identity),
-        cmocka_unit_test(absolute),         cmocka_unit_test(aloha_flip),
-        cmocka_unit_test(aloha_gripper_in), cmocka_unit_test(aloha_gripper_out),
+        cmocka_unit_test(zscore),
+        cmocka_unit_test(quantile),
+        cmocka_unit_test(state_and_back),
+        cmocka_unit_test(lerobot_mean_std),
+        cmocka_unit_test(lerobot_bounds),
+        cmocka_unit_test(lerobot_close_bounds),
+        cmocka_unit_test(identity),
+        cmocka_unit_test(absolute),
+        cmocka_unit_test(aloha_flip),
+        cmocka_unit_test(aloha_gripper_in),
+        cmocka_unit_test(aloha_gripper_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

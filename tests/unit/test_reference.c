@@ -234,11 +234,44 @@ static void attention_is_plain(void **state)
         }
 }
 
+/* ---- norms ----
+ *
+ * Values of +-d have mean 0 and variance d^2: where that is 1e-6, an epsilon of 1e-6 is half of the
+ * square, and any other moves the result by percents. */
+static void norms_add_their_epsilon(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    backend b;
+    const mat x = random_mat(1, N, DTYPE_F32), y = random_mat(1, N, DTYPE_F32);
+    const mat scale = random_mat(1, N, DTYPE_F32), shift = random_mat(1, N, DTYPE_F32);
+    float *in = mat_row(x, 0);
+    for (int i = 0; i < N; i++) in[i] = i % 2 ? 1e-3f : -1e-3f;
+    const double inverse = 1 / sqrt((double)1e-3f * (double)1e-3f + 1e-6);
+    with_threads(&b, 0);
+    for (int rms = 0; rms < 2; rms++) {
+        if (rms)
+            rmsnorm(&b, y, x, scale, shift);
+        else
+            layernorm(&b, y, x, scale, shift);
+        for (int i = 0; i < N; i++) {
+            const double w = (double)at(scale, 0, i) + (rms ? 1 : 0), s = (double)at(shift, 0, i);
+            const double want = (double)in[i] * inverse * w + s;
+            // one rounding to f32
+            if (!(fabs((double)at(y, 0, i) - want) <= 0x1p-23 * fmax(fabs(want), 0x1p-10)))
+                fail_msg("%s: value %d is %.9g, expected %.9g", rms ? "rmsnorm" : "layernorm", i,
+                         (double)at(y, 0, i), want);
+        }
+    }
+    free(x.p), free(y.p), free(scale.p), free(shift.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_is_plain),
         cmocka_unit_test(attention_is_plain),
+        cmocka_unit_test(norms_add_their_epsilon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,51 +238,79 @@ static void wait_metric(const process *p, const char *name, int value)
 
 /* ---- tests ---- */
 
-// the same bits as pi0_act() for the same noise, in the protocol's form
+// the same model, without a server
+typedef struct local {
+    runner r;
+    notices w;
+    serve_input in;
+    pi0_policy_info policy;
+    double *actions;
+    float *noise;
+    size_t n, n_noise;
+} local;
+
+static void local_open(local *l, const serve_args *a)
+{
+    pi0_error err;
+    l->w = (notices){ NULL, 0 };
+    expect_ok(pi0_runner_load(&l->r, &a->run, NULL, &l->w, &err), &err);
+    expect_ok(pi0_runner_session(&l->r, 0, &err), &err);
+    expect_ok(pi0_model_policy(l->r.model, &l->policy, &err), &err);
+    l->n = (size_t)l->r.made.horizon * (size_t)l->policy.n_actions;
+    l->n_noise = (size_t)l->r.made.horizon * (size_t)l->r.made.action_dim;
+    l->actions = malloc(l->n * sizeof *l->actions);
+    l->noise = malloc(l->n_noise * sizeof *l->noise);
+    expect_ok(pi0_serve_decode(&l->in, observation, observation_size, &l->policy, l->r.made.horizon,
+                               l->r.made.action_dim, &err),
+              &err);
+}
+
+static void local_close(local *l)
+{
+    pi0_serve_input_free(&l->in);
+    free(l->actions);
+    free(l->noise);
+    pi0_runner_free(&l->r);
+    pi0_notices_free(&l->w);
+}
+
+// the next reply is, to the bit, what pi0_act() makes of this noise; in the protocol's form
+static void expect_chunk(int fd, local *l, uint64_t seed, uint64_t stream, bool first)
+{
+    reply got;
+    pi0_error err;
+    get_reply(fd, &got);
+    pi0_noise(seed, stream, l->noise, l->n_noise);
+    expect_ok(pi0_act(l->r.session, &l->in.o.in, l->noise, l->actions, l->n, &err), &err);
+    assert_int_equal(got.actions.dims[0], l->r.made.horizon);
+    assert_int_equal(got.actions.dims[1], l->policy.n_actions);
+    assert_memory_equal(got.actions.data, l->actions, l->n * sizeof *l->actions);
+    assert_true(got.policy_ms > 0 && got.server_ms >= got.policy_ms);
+    assert_int_equal(got.previous_ms >= 0, !first);
+    free_reply(&got);
+}
+
+// two clients that ask at the same time each get their own chunks
 static void test_replies(void **state)
 {
     (void)state;
     process p;
-    pi0_error err;
-    runner r;
-    notices w = { NULL, 0 };
-    serve_input in;
-    pi0_policy_info policy;
+    local l;
     serve_args a = usual();
     start(&p, &a, false);
-    expect_ok(pi0_runner_load(&r, &a.run, NULL, &w, &err), &err);
-    expect_ok(pi0_runner_session(&r, 0, &err), &err);
-    expect_ok(pi0_model_policy(r.model, &policy, &err), &err);
-    const size_t n = (size_t)r.made.horizon * (size_t)policy.n_actions;
-    const size_t n_noise = (size_t)r.made.horizon * (size_t)r.made.action_dim;
-    double *actions = malloc(n * sizeof *actions);
-    float *noise = malloc(n_noise * sizeof *noise);
-    expect_ok(pi0_serve_decode(&in, observation, observation_size, &policy, r.made.horizon,
-                               r.made.action_dim, &err),
-              &err);
-
-    const int fd = join(&p);
-    for (uint64_t k = 0; k < 3; k++) {
-        reply got;
+    local_open(&l, &a);
+    const int fd = join(&p), other = join(&p);
+    for (unsigned k = 0; k < 3; k++) {
         ask(fd, k == 2 ? "seed" : NULL, 9);
-        get_reply(fd, &got);
-        pi0_noise(k == 2 ? 9 : 0, k == 2 ? 0 : k, noise, n_noise);
-        expect_ok(pi0_act(r.session, &in.o.in, noise, actions, n, &err), &err);
-        assert_int_equal(got.actions.dims[0], r.made.horizon);
-        assert_int_equal(got.actions.dims[1], policy.n_actions);
-        assert_memory_equal(got.actions.data, actions, n * sizeof *actions);
-        assert_true(got.policy_ms > 0 && got.server_ms >= got.policy_ms);
-        assert_int_equal(got.previous_ms >= 0, k > 0);
-        free_reply(&got);
+        ask(other, "seed", 100 + k);
+        expect_chunk(other, &l, 100 + k, 0, k == 0);
+        expect_chunk(fd, &l, k == 2 ? 9 : 0, k == 2 ? 0 : k, k == 0);
     }
     close(fd);
+    close(other);
     assert_int_equal(finish(&p, SIGTERM), 0);
     assert_non_null(strstr(p.text, "stopped"));
-    pi0_serve_input_free(&in);
-    free(actions);
-    free(noise);
-    pi0_runner_free(&r);
-    pi0_notices_free(&w);
+    local_close(&l);
 }
 
 static void test_busy(void **state)

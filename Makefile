@@ -2,12 +2,13 @@
 # The front door. CMake does the work; these are the commands that one needs.
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+ONLY ?=
 TASK ?= place
 MINUTES ?=
 TIER ?=
 OUT ?= out/$(TASK)
 
-.PHONY: help setup build demo test bench fuzz oracle train-demo format install package clean
+.PHONY: help setup build demo test mutants bench fuzz oracle train-demo format install package clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -28,6 +29,10 @@ demo: build ## a small policy at work: a plan, how often it succeeds, a page to 
 test: ## all tests, a line per tier; TIER=unit (or more, "unit asan") runs those: scripts/test.sh
 	@sh scripts/setup.sh tests
 	@sh scripts/test.sh $(TIER)
+
+mutants: ## break one thing at a time in a copy: a test must fail for each; ONLY=NAME
+	@sh scripts/setup.sh tests
+	@sh scripts/mutants.sh $(ONLY)
 
 bench: build ## a checkpoint of the true size (6.5 GB, once), timed
 	@[ -f build/bench/pi0/model.safetensors ] || build/release/pi0 synth --size pi0 build/bench/pi0

@@ -33,6 +33,18 @@ pi0_example_test(robot_loop sh ${examples}/robot_loop.sh $<TARGET_FILE:example_r
                  ${seconds})
 set_property(TEST example_robot_loop APPEND PROPERTY LABELS threads)
 add_dependencies(pi0_thread_tests example_robot_loop)
+# and once more with an allocator that counts (a sanitizer has its own)
+if(NOT PI0_SANITIZE)
+    get_target_property(parts example_robot_loop SOURCES)
+    add_executable(test_loop_alloc ${parts} examples/loop_alloc.c)
+    get_target_property(folders example_robot_loop INCLUDE_DIRECTORIES)
+    target_include_directories(test_loop_alloc PRIVATE ${folders})
+    set_target_properties(test_loop_alloc PROPERTIES C_EXTENSIONS ON)
+    target_link_options(test_loop_alloc PRIVATE LINKER:--wrap=clock_nanosleep)
+    target_link_libraries(test_loop_alloc PRIVATE pi0_warnings pi0::pi0 Threads::Threads m)
+    pi0_example_test(loop_alloc sh ${examples}/expect_output.sh "^0 allocations in [0-9][0-9]" --
+                     $<TARGET_FILE:test_loop_alloc> -t 1 demo/place)
+endif()
 
 if(TARGET pi0 AND TARGET example_ask_server)
     pi0_example_test(ask_server sh ${examples}/ask_server.sh $<TARGET_FILE:example_ask_server>)

@@ -3,6 +3,7 @@
 golden observations, nothing copied that lies well, errors by name, threads. Ends with status 1 and a
 list if something was wrong."""
 import gc
+import importlib.metadata
 import logging
 import os
 import subprocess
@@ -295,6 +296,8 @@ def broker():
     b.reset()
 
 
+check("the package has the library's version", pi0.__version__ == pi0.library_version() ==
+      importlib.metadata.version("pi0"), pi0.__version__)
 for case in CASES:
     golden(case)
 for test in [lerobot, zero_copy, keys, errors, messages, threads, lives, broker]:

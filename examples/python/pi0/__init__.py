@@ -16,7 +16,7 @@ from pi0._library import library_path
 from pi0._library import library_version
 from pi0._policy import Model
 from pi0._policy import Policy
+from pi0._version import __version__
 
-__version__ = "0.1.0"
 __all__ = ["Canceled", "Error", "InvalidArgument", "Model", "NotSupported", "OutOfMemory", "Policy",
-           "library_path", "library_version"]
+           "__version__", "library_path", "library_version"]

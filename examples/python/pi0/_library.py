@@ -22,9 +22,10 @@ import pathlib
 import subprocess
 
 from pi0._errors import error
+from pi0._version import __version__
 
-# the releases of the library that this package is for
-COMPATIBLE = "0.1."
+# the releases of the library that this package is for: MAJOR.MINOR. and anything
+COMPATIBLE = __version__.rpartition(".")[0] + "."
 SONAME = "libpi0.so.0"
 
 # formats of pictures

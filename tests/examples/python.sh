@@ -52,9 +52,15 @@ grep -q "libpi0.so.0" "$work/found" && ok "by $found_name" || wrong "by $found_n
 cp "$library" "$site/pi0/libpi0.so.0"
 find_it "a library beside the package"
 grep -qx "$site/pi0/libpi0.so.0" "$work/found" && ok "$found_name" || wrong "$found_name"
-find_it "a library that is not there" PI0_LIBRARY=/nonexistent/libpi0.so
-[ $found -ne 0 ] && grep -q "OSError: /nonexistent/libpi0.so" "$work/found" && ok "$found_name" ||
-    wrong "$found_name"
+refused() { # NAME LIBRARY WORDS
+    find_it "$1" "PI0_LIBRARY=$2"
+    [ $found -ne 0 ] && grep -q "^OSError: $2.*$3" "$work/found" && ok "$1" || wrong "$1"
+}
+refused "a library that is not there" /nonexistent/libpi0.so ""
+echo 'const char *pi0_version(void) { return "0.9.1"; }' >"$work/other.c"
+"$cc" -shared -fPIC "$work/other.c" -o "$work/other.so" && refused "another version" "$work/other.so" "0\.9\.1"
+echo 'int nothing;' >"$work/other.c"
+"$cc" -shared -fPIC "$work/other.c" -o "$work/none.so" && refused "another library" "$work/none.so" "not libpi0"
 rm "$site/pi0/libpi0.so.0"
 
 # ---- at work --------------------------------------------------------------------------------------

@@ -200,10 +200,13 @@ def _open() -> ctypes.CDLL:
 def library() -> ctypes.CDLL:
     """libpi0, opened when it is needed first. ctypes.CDLL lets go of the GIL in every call."""
     opened = _open()
-    _declare(opened)
+    if not hasattr(opened, "pi0_version"):
+        raise OSError(f"{opened._name}: not libpi0")
+    opened.pi0_version.restype = c_char_p
     version = opened.pi0_version().decode()
     if not version.startswith(COMPATIBLE):
         raise OSError(f"{opened._name}: libpi0 {version}, but this package is for {COMPATIBLE}x")
+    _declare(opened)
     return opened
 
 

@@ -8,7 +8,7 @@ MINUTES ?=
 TIER ?=
 OUT ?= out/$(TASK)
 
-.PHONY: help setup build demo test mutants bench fuzz oracle train-demo format install package clean
+.PHONY: help setup build demo test mutants bench fuzz docs oracle train-demo format install package clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -41,6 +41,9 @@ bench: build ## a checkpoint of the true size (6.5 GB, once), timed
 
 fuzz: setup ## each fuzz target for FUZZ_SECONDS=60
 	@sh scripts/fuzz.sh $(FUZZ_SECONDS)
+
+docs: ## the reference of the public API, by Doxygen: build/docs/html
+	@sh scripts/reference.sh
 
 oracle: ## LeRobot's own code (5 GB of Python packages) makes its golden data again
 	@sh tools/oracle/python.sh oracle.golden

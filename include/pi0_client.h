@@ -38,7 +38,8 @@ enum {
     PI0_EREMOTE = -35   /* the server has answered with an error; the message has its words */
 };
 
-/* Name of a status code of pi0.h or of this file, as "PI0_ETIMEOUT". Never NULL. */
+/* Name of a status code of pi0.h or of this file, as "PI0_ETIMEOUT"; a constant string, never NULL.
+ */
 PI0_API const char *pi0_client_status_name(int status);
 
 /* Fill with pi0_client_default_options(), then change what you need. Strings are copied. */
@@ -57,13 +58,15 @@ typedef struct pi0_client_options {
                                as openpi's ALOHA servers want them, others as they are given */
 } pi0_client_options;
 
+/* Fill *opt with the defaults. Nothing to free. */
 PI0_API void pi0_client_default_options(pi0_client_options *opt);
 
+/* A connection to one server, with a thread that keeps it. One thread calls it at a time. */
 typedef struct pi0_client pi0_client;
 
 /* Connect and read the server's metadata. url: "ws://HOST[:PORT][/PATH]", or without "ws://"; no
  * port means 80. While the server is not there yet, tries again until the deadline. opt NULL: the
- * defaults.
+ * defaults. On success *client is the caller's, for pi0_client_close().
  * Errors: PI0_EINVAL (url, options), PI0_EUNSUPPORTED (wss://), PI0_EAUTH, PI0_ECONNECT (another
  * kind of server answers), PI0_EFORMAT, PI0_EREMOTE, PI0_ETIMEOUT, PI0_ENOMEM.
  * Source: openpi packages/openpi-client/src/openpi_client/websocket_client_policy.py. */
@@ -73,7 +76,8 @@ PI0_API int pi0_client_connect(pi0_client **client, const char *url, const pi0_c
 /* Say goodbye (at most half a second), free all. NULL is allowed. */
 PI0_API void pi0_client_close(pi0_client *client);
 
-/* The metadata of the first connection as JSON text: an object, "{}" mostly. The client's. */
+/* The metadata of the first connection as JSON text: an object, "{}" mostly. The client's string.
+ * Source: openpi websocket_client_policy.py get_server_metadata. */
 PI0_API const char *pi0_client_metadata(const pi0_client *client);
 
 /* What may come with an observation. Start from zeros. */
@@ -81,10 +85,10 @@ typedef struct pi0_client_request {
     int timeout_ms; /* this call's deadline; 0: that of the options */
     /* pi0 serve knows these; openpi's own server does not look at them */
     const float *noise; /* [noise_rows][noise_cols] what the chunk starts from; NULL: drawn */
-    int noise_rows, noise_cols;
-    int has_seed; /* 1: noise is drawn from `seed` for this chunk */
-    uint64_t seed;
-    int num_steps; /* denoising steps, 1..1024; 0: the server's */
+    int noise_rows, noise_cols; /* horizon, the network's action_dim (32) */
+    int has_seed;               /* 1: noise is drawn from `seed` for this chunk */
+    uint64_t seed;              /* counts where has_seed is 1 */
+    int num_steps;              /* denoising steps, 1..1024; 0: the server's */
 } pi0_client_request;
 
 /* What came with the actions. Milliseconds; NAN where the server does not say. */
@@ -102,16 +106,18 @@ typedef struct pi0_client_reply {
  * obs: cameras and states need names; a state whose name is NULL is sent as "state". Cameras whose
  * names have no "/" and no "." go into the map "images", as openpi's ALOHA servers want them.
  * actions: [rows][cols] in the robot's units; n_actions: doubles it has room for.
- * request, reply: may be NULL.
+ * request, reply: may be NULL. All is borrowed for the call.
  * Errors: PI0_EINVAL (observation, too little room, a second thread in this client), PI0_ETIMEOUT,
  * PI0_ECONNECT, PI0_EAUTH, PI0_EREMOTE, PI0_EFORMAT (a reply that is none), PI0_ENUMERIC (actions
- * that are not finite), PI0_ENOMEM. The client works on after each of them. */
+ * that are not finite), PI0_ENOMEM. The client works on after each of them.
+ * Source: openpi websocket_client_policy.py infer, packages/openpi-client/src/openpi_client/
+ * msgpack_numpy.py. */
 PI0_API int pi0_client_infer(pi0_client *client, const pi0_observation *obs,
                              const pi0_client_request *request, double *actions, size_t n_actions,
                              pi0_client_reply *reply, pi0_error *err);
 
 /* The same with an observation that is packed already: one msgpack map, as openpi-client sends it.
- * What `request` brings besides is added to it. */
+ * What `request` brings besides is added to it. Errors: as pi0_client_infer(). */
 PI0_API int pi0_client_infer_packed(pi0_client *client, const void *data, size_t size,
                                     const pi0_client_request *request, double *actions,
                                     size_t n_actions, pi0_client_reply *reply, pi0_error *err);

@@ -63,6 +63,7 @@ missing_for_tests() {
     have zsh || echo zsh
     have mandoc || echo mandoc
     have groff || echo groff-base
+    have doxygen || echo doxygen
     # its package starts a web server: only where nobody works. Elsewhere its test is skipped
     [ "${CI-}" != true ] || have nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
     for package in chromium chromium-driver python3-selenium; do

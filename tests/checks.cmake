@@ -23,6 +23,8 @@ pi0_test(check_headers sh ${checks}/headers.sh ${root} ${CMAKE_C_COMPILER}
          "${avx2}" "${avx512}" "${avx512bf16}")
 pi0_test(check_layers sh ${checks}/layers.sh ${root})
 pi0_test(check_licence sh ${checks}/licence.sh ${root})
+pi0_test(check_messages sh ${checks}/messages.sh ${root})
+pi0_test(check_reference sh ${checks}/reference.sh ${root})
 pi0_test(check_sizes sh ${checks}/sizes.sh ${root})
 pi0_test(check_mutants sh ${root}/scripts/mutants.sh --check)
 pi0_test(check_mutants_script sh ${checks}/mutants.sh ${root})
@@ -31,8 +33,8 @@ if(TARGET pi0)
     set_property(TEST check_docs APPEND PROPERTY LABELS once)
 endif()
 # what no compiler can change
-set_property(TEST check_headers check_layers check_licence check_sizes check_mutants
-             check_mutants_script APPEND PROPERTY LABELS once)
+set_property(TEST check_headers check_layers check_licence check_messages check_reference check_sizes
+             check_mutants check_mutants_script APPEND PROPERTY LABELS once)
 
 # ---- what was built ------------------------------------------------------------------------
 pi0_test(check_exports sh ${checks}/exports.sh ${root}/include/pi0.h $<TARGET_FILE:pi0_shared>)

@@ -71,8 +71,8 @@ static int read_tokens(other_runtime *o, const char *name, const char *mask_name
         memcpy(&id, (const char *)t->data + 8 * i, sizeof id);
         if (!((const uint8_t *)mask->data)[i]) continue;
         if (id < 0 || id > INT32_MAX)
-            return pi0_fail(err, PI0_EFORMAT, "%s: %s[%lld] is %lld", o->path, name, (long long)i,
-                            (long long)id);
+            return pi0_fail(err, PI0_EFORMAT, "%s: %s[%lld] is %lld, which is no token", o->path,
+                            name, (long long)i, (long long)id);
         o->tokens[o->in.n_tokens++] = (int32_t)id;
     }
     o->in.tokens = o->tokens;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# docs.sh ROOT PI0 CC - what README.md, docs/*.md and the examples' README.md name is there:
+# docs.sh ROOT PI0 CC - what *.md, docs/*.md and the examples' README.md name is there:
 #   `a/path` and `name.c` (.h .md .txt .json .sh .cmake)  a file of the tree, or foreign_paths.txt
 #   [text](path)                                  a file of the tree
 #   pi0 SUB --option, as `code` or in a sh block  listed by "pi0 --help" and "pi0 SUB --help"
@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 LC_ALL=C
 export LC_ALL
 
-set -- README.md docs/*.md examples/README.md examples/*/README.md
+set -- ./*.md docs/*.md examples/README.md examples/*/README.md
 for doc; do
     [ -f "$doc" ] || { echo "$doc: not there"; exit 1; }
 done

@@ -21,6 +21,7 @@ list(JOIN PI0_AVX512_FLAGS " " avx512)
 list(JOIN PI0_AVX512BF16_FLAGS " " avx512bf16)
 pi0_test(check_headers sh ${checks}/headers.sh ${root} ${CMAKE_C_COMPILER}
          "${avx2}" "${avx512}" "${avx512bf16}")
+pi0_test(check_includes sh ${checks}/includes.sh ${root})
 pi0_test(check_layers sh ${checks}/layers.sh ${root})
 pi0_test(check_licence sh ${checks}/licence.sh ${root})
 pi0_test(check_messages sh ${checks}/messages.sh ${root})
@@ -30,11 +31,11 @@ pi0_test(check_mutants sh ${root}/scripts/mutants.sh --check)
 pi0_test(check_mutants_script sh ${checks}/mutants.sh ${root})
 if(TARGET pi0)
     pi0_test(check_docs sh ${checks}/docs.sh ${root} $<TARGET_FILE:pi0> ${CMAKE_C_COMPILER})
-    set_property(TEST check_docs APPEND PROPERTY LABELS once)
 endif()
-# what no compiler can change
-set_property(TEST check_headers check_layers check_licence check_messages check_reference check_sizes
-             check_mutants check_mutants_script APPEND PROPERTY LABELS once)
+# what no compiler can change: all of the above but the headers
+get_property(scripts DIRECTORY PROPERTY TESTS)
+list(FILTER scripts INCLUDE REGEX "^check_")
+set_property(TEST ${scripts} APPEND PROPERTY LABELS once)
 
 # ---- what was built ------------------------------------------------------------------------
 pi0_test(check_exports sh ${checks}/exports.sh ${root}/include/pi0.h $<TARGET_FILE:pi0_shared>)

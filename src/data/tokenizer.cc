@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tokenizer.cc - SentencePiece behind a C door: from text to token ids. The only C++ in the tree;
  * no exception leaves it. */
+#include "data/tokenizer.h"
+
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
@@ -15,7 +17,6 @@ extern "C" {
 #include "core/file.h"
 #include "data/spm_check.h"
 }
-#include "data/tokenizer.h"
 
 // PaliGemma's is 4 MB
 static const size_t model_max = 256u << 20;

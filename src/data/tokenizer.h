@@ -2,11 +2,11 @@
 /* tokenizer.h - SentencePiece behind a C door (tokenizer.cc is the only C++ in the tree). */
 #ifndef PI0_TOKENIZER_H
 #define PI0_TOKENIZER_H
-#include "core/error.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+#include "core/error.h"
 
 typedef struct tokenizer tokenizer;
 

@@ -37,6 +37,7 @@ missing() {
     have objdump || echo binutils
     # the tests run the command on processors that this one is not
     [ "$(uname -m)" != x86_64 ] || have qemu-x86_64 || echo qemu-user
+    [ "$tests" != tests ] || have valgrind || echo valgrind
     have_library jansson || echo libjansson-dev
     have_library sentencepiece || have_header sentencepiece_processor.h || echo libsentencepiece-dev
     have_library libzstd || echo libzstd-dev

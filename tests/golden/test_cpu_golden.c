@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_cpu_golden.c - the accelerated flow against openpi's and LeRobot's outputs, with openpi's
  * own bf16 error as the yardstick; module by module against the reference flow; the same bits for
- * any number of threads. Every instruction set of this machine. */
+ * any number of threads. Every instruction set of this machine.
+ * not under ThreadSanitizer: test_cpu_gemm and its sisters run the same code in less time. */
 #include "support/expect.h"
 #include "support/network_case.h"
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_client.c - libpi0_client and a server that behaves: what is sent, what is made of replies,
- * and the arguments that are refused. */
+ * and the arguments that are refused. The client's thread runs beside all of it. */
 #include "support/client_bench.h"
 #include <math.h>
 #include <stdlib.h>

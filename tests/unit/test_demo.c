@@ -8,7 +8,8 @@
  * 1.6e-6. With shuffled weights or swapped channels none of 60 is done; FEW is far from both. A
  * state that is not normalised costs less, for the hand is in the picture too: 331 of 500 are done
  * (66 %); as many as ENOUGH of 60 then has a chance of 2.5e-3, and the same seed gives nearly the
- * same episodes everywhere. */
+ * same episodes everywhere.
+ * not under ThreadSanitizer: hundreds of episodes, and what threads share is in test_session. */
 #include "demo.h"
 #include "support/expect.h"
 #include "support/golden.h"

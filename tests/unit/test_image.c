@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_image.c - resizing with padding: every byte of openpi's and every bit of LeRobot's own
- * pictures, other sizes against Pillow and torch, and arguments that are refused. */
+ * pictures, other sizes against Pillow and torch, and arguments that are refused.
+ * not under ThreadSanitizer: the threads it speaks of are torch's. */
 #include "policy/image.h"
 #include "support/expect.h"
 #include "support/golden.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_plan.c - the model never looks behind a mat, and the plan tells the truth: memory that
- * faults when touched, the block's size, transfers, work. */
+ * faults when touched, the block's size, transfers, work.
+ * not under ThreadSanitizer: a plan has no threads, one session has those of test_session. */
 #include "api.h"
 #include "ops/plan.h"
 #include "support/expect.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_verify.c - pi0 verify: golden cases pass with every module there; a damaged weight, swapped
  * heads, shifted positions, a missing layer fail at the module that they are in and nowhere before
- * it. */
+ * it.
+ * not under ThreadSanitizer: two sessions one after the other, as in test_session, many times. */
 #include "api.h"
 #include "support/expect.h"
 #include "support/network_case.h"

@@ -5,10 +5,13 @@
 #   tree unit golden fault ...   built with gcc; the list, and which test is where: tests/CMakeLists.txt
 #   fuzz                         also each fuzz target with libFuzzer for FUZZ_SECONDS=30
 #   clang asan tsan              the same tests, built by clang, with ASan and UBSan, with TSan
-#   gcc, compilers, sanitizers   all of the first kind; gcc and clang; asan and tsan
+#   coverage                     which lines of src the cmocka programs and seeds reach: 90 % of each folder
+#   gcc, compilers, sanitizers   all of the first kind; gcc and clang; asan, tsan and memory (valgrind)
 cd "$(dirname "$0")/.." || exit 1
 labels=$(sed -n 's/^set(tiers \(.*\))$/\1/p' tests/CMakeLists.txt)
 jobs=$(nproc 2>/dev/null || echo 2)
+# many tests wait for a clock more than they compute
+at_once=$((jobs + 2))
 tab=$(printf '\t')
 
 # some kernels lay out memory so randomly that older sanitizers do not start
@@ -32,7 +35,7 @@ run_tests() {
     shift
     rm -f "$dir/report.xml"
     # ctest's own words go to the terminal, its numbers come from the report
-    (cd "$dir" && exec $prefix ctest --output-on-failure --no-tests=error -j "$jobs" \
+    (cd "$dir" && exec $prefix ctest --output-on-failure --no-tests=error -j "$at_once" \
         --test-output-size-passed 1000000 --output-junit "$dir/report.xml" "$@")
     status=$?
     awk -v ci="${CI-}" -f scripts/test_report.awk "$dir/report.xml" >"$dir/tests.tsv" ||
@@ -75,6 +78,15 @@ fuzz() {
     tail -n 1 build/fuzz.txt | grep -q ', 0 with findings$' || say fuzz fail targets "see build/fuzz.txt"
 }
 
+coverage() {
+    # not what an earlier run reached
+    find build/coverage -name '*.gcda' -exec rm -f {} + 2>/dev/null
+    other coverage "" -L '^(unit|golden|fault|fuzz)$'
+    sh scripts/coverage.sh build/coverage >build/coverage.txt ||
+        say coverage fail lines "$(grep ^FAILED build/coverage.txt || tail -n 1 build/coverage.txt)"
+    cat build/coverage.txt
+}
+
 timed() {
     name=$1 start=$(date +%s)
     shift
@@ -85,12 +97,12 @@ timed() {
 
 # ---- which, and the run -----------------------------------------------------------------------------
 wanted=
-[ $# -gt 0 ] || set -- gcc fuzz clang asan tsan
+[ $# -gt 0 ] || set -- gcc fuzz clang asan tsan coverage
 for name; do
-    case " $labels clang asan tsan gcc compilers sanitizers " in
+    case " $labels clang asan tsan coverage gcc compilers sanitizers " in
     *" $name "*) ;;
     *)
-        echo "test.sh: no tier \"$name\"; there are: $labels, clang asan tsan, and" \
+        echo "test.sh: no tier \"$name\"; there are: $labels, clang asan tsan coverage, and" \
             "gcc compilers sanitizers" >&2
         exit 2
         ;;
@@ -98,7 +110,7 @@ for name; do
     case $name in
     gcc) wanted="$wanted $labels" ;;
     compilers) wanted="$wanted $labels clang" ;;
-    sanitizers) wanted="$wanted asan tsan" ;;
+    sanitizers) wanted="$wanted memory asan tsan" ;;
     *) wanted="$wanted $name" ;;
     esac
 done
@@ -115,6 +127,7 @@ done
 wants fuzz && timed fuzz fuzz
 # not again: what does not depend on the compiler, and the command's scripts
 wants clang && timed clang other clang "" -LE '^(once|command|emulated)$'
+wants coverage && timed coverage coverage
 prefix=$fixed_layout
 wants asan && timed asan other asan "" -LE '^once$'
 wants tsan && timed tsan other tsan pi0_thread_tests -L '^threads$'

@@ -41,7 +41,6 @@ typedef uint64_t net_id;
 
 // what was asked for; lives for the call
 typedef struct net_request {
-    net_id id;                 // of a WebSocket, else 0
     bool websocket;            // an upgrade to WebSocket, not a GET or HEAD
     const char *path;          // decoded, without what follows a "?"
     const char *peer;          // "127.0.0.1:40312"

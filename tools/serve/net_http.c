@@ -44,7 +44,7 @@ static int judge(net_link *l, bool websocket, net_request *q, headers *h)
     copy_header(h, h->authorization, l->wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
     copy_header(h, h->origin, l->wsi, WSI_TOKEN_ORIGIN);
     copy_header(h, h->host, l->wsi, WSI_TOKEN_HOST);
-    *q = (net_request){ websocket ? l->id : 0, websocket, l->path, l->peer, h->authorization };
+    *q = (net_request){ websocket, l->path, l->peer, h->authorization };
     if (h->too_long) return 431;
     if (foreign_page(h)) return 403;
     if (websocket && o->websocket_path && strcmp(o->websocket_path, l->path)) return 404;

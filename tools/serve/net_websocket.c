@@ -158,7 +158,7 @@ int pi0_net_on_writable(net_link *l)
 int pi0_net_on_open(net_link *l)
 {
     const net_options *o = &l->server->o;
-    const net_request q = { l->id, true, l->path, l->peer, "" };
+    const net_request q = { true, l->path, l->peer, "" };
     l->heard = pi0_seconds();
     pi0_net_link_stage(l, NET_OPEN);
     if (o->open) o->open(o->user, l->id, &q);

@@ -55,8 +55,8 @@ static row *find(serve_queue *q, net_id client)
     return NULL;
 }
 
-// its bytes are no longer wanted
-static void empty(serve_queue *q, row *w, serve_request *r, enum serve_verdict verdict)
+// a newer one has come
+static void skip(serve_queue *q, row *w, serve_request *r)
 {
     assert(r->verdict == SERVE_RUN);
     q->bytes -= r->size;
@@ -65,7 +65,7 @@ static void empty(serve_queue *q, row *w, serve_request *r, enum serve_verdict v
     free(r->data);
     r->data = NULL;
     r->size = 0;
-    r->verdict = verdict;
+    r->verdict = SERVE_SKIPPED;
 }
 
 static void unlink_first(serve_queue *q, row *w)
@@ -141,12 +141,12 @@ int pi0_serve_queue_leave(serve_queue *q, net_id client)
 /* ---- requests ---- */
 
 // under the lock
-static enum serve_put append(serve_queue *q, row *w, serve_request *r, net_message *m)
+static void append(serve_queue *q, row *w, serve_request *r, net_message *m)
 {
     // only the newest counts: those that wait give way
     if (q->o.latest)
         for (serve_request *old = w->first; old; old = old->next)
-            if (old->verdict == SERVE_RUN) empty(q, w, old, SERVE_SKIPPED);
+            if (old->verdict == SERVE_RUN) skip(q, w, old);
     if (w->runnable < q->o.depth && r->size <= q->o.max_bytes &&
         q->bytes <= q->o.max_bytes - r->size) {
         r->data = m->data;
@@ -163,7 +163,6 @@ static enum serve_put append(serve_queue *q, row *w, serve_request *r, net_messa
     w->n++;
     q->unanswered++;
     pthread_cond_broadcast(&q->changed);
-    return SERVE_PUT;
 }
 
 enum serve_put pi0_serve_queue_put(serve_queue *q, net_id client, net_message *m)
@@ -171,13 +170,15 @@ enum serve_put pi0_serve_queue_put(serve_queue *q, net_id client, net_message *m
     enum serve_put result = SERVE_PUT_NOTHING;
     serve_request *r = calloc(1, sizeof *r);
     if (!r) return SERVE_PUT_NO_MEMORY;
-    *r = (serve_request){ .client = client, .size = m->size, .begun = m->begun, .ended = m->ended };
+    *r = (serve_request){ .client = client, .size = m->size, .ended = m->ended };
     pthread_mutex_lock(&q->lock);
     row *w = find(q, client);
     if (w && w->n >= MAX_UNANSWERED)
         result = SERVE_TOO_MANY;
-    else if (w && !q->draining && !q->stopped)
-        result = append(q, w, r, m);
+    else if (w && !q->draining && !q->stopped) {
+        append(q, w, r, m);
+        result = SERVE_PUT;
+    }
     pthread_mutex_unlock(&q->lock);
     if (result != SERVE_PUT) free(r);
     return result;

@@ -22,9 +22,9 @@ typedef struct serve_request {
     enum serve_verdict verdict;
     char *data; // [size], NULL where it is not to be computed
     size_t size;
-    uint64_t number;            // how many of this connection were computed before it
-    double begun, ended, taken; // first and last byte, taken from the queue
-    double previous; // seconds that the answer before it took, waiting included; < 0: none
+    uint64_t number;     // how many of this connection were computed before it
+    double ended, taken; // last byte, taken from the queue
+    double previous;     // seconds that the answer before it took, waiting included; < 0: none
 } serve_request;
 
 typedef struct serve_queue serve_queue;

@@ -17,16 +17,15 @@ int pi0_serve_record_open(serve_record *r, const char *dir, pi0_error *err)
 {
     *r = (serve_record){ dir, 1 };
     if (mkdir(dir, 0777) && errno != EEXIST)
-        return pi0_fail(err, PI0_EIO, "--record %s: %s", dir, strerror(errno));
+        return pi0_fail_errno(err, PI0_EIO, "--record %s", dir);
     DIR *d = opendir(dir);
-    if (!d) return pi0_fail(err, PI0_EIO, "--record %s: %s", dir, strerror(errno));
+    if (!d) return pi0_fail_errno(err, PI0_EIO, "--record %s", dir);
     for (const struct dirent *e; (e = readdir(d));) {
         unsigned long n;
         if (sscanf(e->d_name, "request_%lu", &n) == 1 && n >= r->next) r->next = n + 1;
     }
     closedir(d);
-    if (access(dir, W_OK | X_OK))
-        return pi0_fail(err, PI0_EIO, "--record %s: %s", dir, strerror(errno));
+    if (access(dir, W_OK | X_OK)) return pi0_fail_errno(err, PI0_EIO, "--record %s", dir);
     return PI0_OK;
 }
 
@@ -34,14 +33,14 @@ int pi0_serve_record_open(serve_record *r, const char *dir, pi0_error *err)
 static int write_file(const char *path, const void *data, size_t size, pi0_error *err)
 {
     FILE *f = fopen(path, "wbx");
-    if (!f) return pi0_fail(err, PI0_EIO, "%s: %s", path, strerror(errno));
+    if (!f) return pi0_fail_errno(err, PI0_EIO, "%s", path);
     errno = 0;
     const size_t n = fwrite(data, 1, size, f);
     const int closed = fclose(f);
     if (n == size && !closed) return PI0_OK;
-    const int reason = errno;
+    const int status = pi0_fail_errno(err, PI0_EIO, "%s", path);
     remove(path);
-    return pi0_fail(err, PI0_EIO, "%s: %s", path, strerror(reason));
+    return status;
 }
 
 int pi0_serve_record_write(serve_record *r, const void *request, size_t size, const double *actions,

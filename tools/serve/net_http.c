@@ -94,13 +94,13 @@ static void count_refusal(net_link *l, int status)
     if (status == 401 || status == 403) pi0_net_count(s, &s->stats.unauthorized, 1);
 }
 
-static int refuse(net_link *l, int status, const char *text)
+static void refuse(net_link *l, int status)
 {
+    const char *text = status_text(status);
     l->reply = (net_reply){
         .status = status, .type = "text/plain; charset=utf-8", .body = text, .size = strlen(text)
     };
     count_refusal(l, status);
-    return write_head(l) ? 0 : -1;
 }
 
 static void answer(net_link *l, const net_request *q)
@@ -112,8 +112,7 @@ static void answer(net_link *l, const net_request *q)
         o->routes[i].get(o->user, q, &l->reply);
         return;
     }
-    const char *text = status_text(404);
-    l->reply = (net_reply){ 404, "text/plain; charset=utf-8", text, NULL, strlen(text) };
+    refuse(l, 404);
 }
 
 int pi0_net_on_request(net_link *l, const char *path)
@@ -128,12 +127,11 @@ int pi0_net_on_request(net_link *l, const char *path)
     const int method = lws_http_get_uri_and_method(l->wsi, &uri, &length);
     const bool head = method == LWSHUMETH_HEAD;
     const int status = method != LWSHUMETH_GET && !head ? 405 : judge(l, false, &q, &h);
-    if (status) {
-        if (refuse(l, status, status_text(status))) return -1;
-    } else {
+    if (status)
+        refuse(l, status);
+    else
         answer(l, &q);
-        if (!write_head(l)) return -1;
-    }
+    if (!write_head(l)) return -1;
     if (head || !l->reply.size) return -1; // whole: closes behind it
     lws_callback_on_writable(l->wsi);
     return 0;

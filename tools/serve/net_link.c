@@ -123,7 +123,7 @@ void pi0_net_links_sweep(net_server *s)
         net_link *l = &s->links[i];
         pi0_net_lock(s);
         const bool waiting = l->first;
-        const enum net_stage stage = l->id ? l->stage : NET_FREE;
+        const enum net_stage stage = l->stage;
         pi0_net_unlock(s);
         if (stage == NET_FREE || !l->wsi) continue;
         if (stage == NET_OPEN)

@@ -47,15 +47,14 @@ static void look_around(net_server *s)
         s->listener = NULL;
         lws_set_timeout(listener, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
     }
+    // nothing that is called here takes the lock
+    pi0_net_lock(s);
     for (int i = 0; i < s->o.max_connections; i++) {
         net_link *l = &s->links[i];
-        pi0_net_lock(s);
-        const enum net_stage stage = l->id ? l->stage : NET_FREE;
-        const bool wants = stage == NET_OPEN && (l->first || l->close_code);
-        pi0_net_unlock(s);
-        if (wants) lws_callback_on_writable(l->wsi);
-        if (stop && stage == NET_ASKING && l->wsi) pi0_net_link_kill(l, "the server stops");
+        if (l->stage == NET_OPEN && (l->first || l->close_code)) lws_callback_on_writable(l->wsi);
+        if (stop && l->stage == NET_ASKING && l->wsi) pi0_net_link_kill(l, "the server stops");
     }
+    pi0_net_unlock(s);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

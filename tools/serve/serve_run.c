@@ -143,8 +143,6 @@ static void notify(const char *state)
 
 /* ---- the end ---- */
 
-static const struct timespec one_second = { .tv_sec = 1 };
-
 static void end(serve *s, const sigset_t *signals)
 {
     bool hurry = false;
@@ -174,8 +172,7 @@ static int serve_until_told(serve *s, const sigset_t *signals, pi0_error *err)
     s->ready = true;
     print_where(s);
     notify("READY=1");
-    while (sigtimedwait(signals, NULL, &one_second) < 0 && (errno == EAGAIN || errno == EINTR))
-        continue;
+    while (sigwaitinfo(signals, NULL) < 0 && errno == EINTR) continue;
     end(s, signals);
     return PI0_OK;
 }

@@ -131,8 +131,9 @@ static void record(serve *s, const work *k)
     s->record_failed = status;
 }
 
-// what a client may know: what was wrong with its request, and no more of the server than that
-static const char *text_for_client(const pi0_error *err, char text[1200])
+/* What a client may know: what was wrong with its request, and no more of the server than that.
+ * Whether it was the request. */
+static bool text_for_client(const pi0_error *err, char text[1200])
 {
     const bool theirs = err->code == PI0_EINVAL || err->code == PI0_EFORMAT ||
                         err->code == PI0_EUNSUPPORTED || err->code == PI0_ENUMERIC;
@@ -140,7 +141,7 @@ static const char *text_for_client(const pi0_error *err, char text[1200])
         snprintf(text, 1200, "%s", err->message);
     else
         snprintf(text, 1200, "the policy failed: %s", pi0_status_name(err->code));
-    return text;
+    return theirs;
 }
 
 static void failed(serve *s, const work *k, const pi0_error *err)
@@ -150,8 +151,7 @@ static void failed(serve *s, const work *k, const pi0_error *err)
     if (err->code == PI0_ECANCELED || !pi0_serve_queue_wanted(s->queue, k->q)) return;
     pi0_serve_metrics_result(s->metrics, RESULT_ERROR);
     pi0_serve_metrics_error(s->metrics, err->code);
-    text_for_client(err, text);
-    if (strcmp(text, err->message))
+    if (!text_for_client(err, text))
         pi0_serve_log(s->a->log_json, "failed", NULL, NULL, "%s", err->message);
     pi0_serve_send_error(s, k->q->client, text, true);
 }

@@ -64,10 +64,9 @@ typedef struct doctor {
     bool has_stats[2];  // it is known which file
 
     // what the library makes of them
-    pi0_model *model; // on the reference backend, without a robot; NULL: model_error
+    pi0_model *model; // with the robot's config, if it goes with it; NULL: model_error
     pi0_info info;
     pi0_error model_error;
-    pi0_model *robot_model; // another one, of an openpi folder with a config
     bool asked_policy; // there should be a policy: a config is given, or the folder is LeRobot's
     bool has_policy;   // else policy_error
     bool known_robot;  // `policy` is filled in, by the named config alone if need be

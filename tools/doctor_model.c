@@ -22,33 +22,28 @@ static bool is_told(const doctor *d, const char *warning)
     for (int i = 0; i < d->n_findings; i++)
         for (size_t k = 0; k < sizeof told / sizeof *told; k++)
             if (told[k].id == d->findings[i].id && strstr(warning, told[k].text)) return true;
-    // the model without a robot has said it already
-    for (int i = 0; i < d->n_findings; i++)
-        if (!strcmp(d->findings[i].what, warning)) return true;
     return false;
 }
 
-static void tell_warnings(doctor *d, const pi0_model *m)
+static void tell_warnings(doctor *d)
 {
     const char *text;
-    for (int i = 0; m && (text = pi0_model_warning(m, i)); i++)
+    for (int i = 0; d->model && (text = pi0_model_warning(d->model, i)); i++)
         if (!is_told(d, text)) pi0_found(d, F_MODEL_WARNING, "%s", text);
 }
 
 void pi0_check_model(doctor *d)
 {
-    tell_warnings(d, d->model);
-    tell_warnings(d, d->robot_model);
+    tell_warnings(d);
     // the reason is mostly known by now
     const bool explained = pi0_found_count(d, FOUND_ERROR, "") > 0;
-    const pi0_model *any = d->model ? d->model : d->robot_model;
-    if (!any && !explained)
+    if (!d->model && !explained)
         pi0_found(d, F_MODEL_REFUSED, "%s", d->model_error.message);
     else if (d->asked_policy && !d->has_policy && !explained)
         pi0_found(d, F_ROBOT_REFUSED, "%s", d->policy_error.message);
     else if (d->has_policy && !d->session && !explained)
         pi0_found(d, F_ROBOT_REFUSED, "%s", d->session_error.message);
-    if (any)
+    if (d->model)
         pi0_looked(d, "loads: %s, %s layout%s", d->info.pi05 ? "pi0.5" : "pi0", d->info.layout,
                    d->has_policy ? ", with its robot" : "");
 }
@@ -75,12 +70,11 @@ void pi0_check_memory(doctor *d)
 {
     pi0_plan plan = { .session_bytes = 0 };
     pi0_options opt;
-    const pi0_model *any = d->model ? d->model : d->robot_model;
-    if (!any) return;
+    if (!d->model) return;
     pi0_default_options(&opt);
     if (!d->info.horizon)
         opt.horizon = d->known_robot && d->policy.horizon ? d->policy.horizon : 50;
-    if (pi0_model_plan(any, &opt, d->info.n_cameras, d->info.max_tokens, &plan, NULL))
+    if (pi0_model_plan(d->model, &opt, d->info.n_cameras, d->info.max_tokens, &plan, NULL))
         plan.session_bytes = 0;
     // what is decoded lies beside the packed weights
     const double decoded = (double)d->info.decoded_bytes * 1e-6;

@@ -76,7 +76,7 @@ static void read_tokenizer(doctor *d)
 
 // the reference backend reads weights where they are stored: loading costs next to nothing, unless
 // they have to be decoded first, of which the default backend keeps less
-static int load(doctor *d, pi0_model **model, const char *config, pi0_error *err)
+static bool load(doctor *d, const char *config, pi0_error *err)
 {
     pi0_options opt;
     pi0_default_options(&opt);
@@ -84,37 +84,32 @@ static int load(doctor *d, pi0_model **model, const char *config, pi0_error *err
     opt.config = config;
     opt.lerobot_state_padding = d->o->state_padding;
     if (d->words) opt.tokenizer = d->tokenizer_path;
-    const int status = pi0_load(model, d->o->dir, &opt, err);
-    if (status) *model = NULL;
-    return status;
+    return !pi0_load(&d->model, d->o->dir, &opt, err);
 }
 
-static void load_models(doctor *d)
+static void load_model(doctor *d)
 {
-    // where loading takes long, once is enough: the model with the robot is a model
-    if (d->files.is_orbax && d->o->config) load(d, &d->robot_model, d->o->config, &d->policy_error);
-    if (!d->robot_model) load(d, &d->model, NULL, &d->model_error);
-    const pi0_model *any = d->model ? d->model : d->robot_model;
-    if (any) pi0_model_info(any, &d->info);
+    const char *config = d->o->config;
+    // a config that does not go with the checkpoint leaves the model without its robot
+    const bool with_config = config && load(d, config, &d->policy_error);
+    if (!with_config) load(d, NULL, &d->model_error);
+    if (d->model) pi0_model_info(d->model, &d->info);
     // a converted folder has its robot itself, too
-    d->asked_policy = d->o->config || d->lerobot || d->config.policy;
+    d->asked_policy = config || d->lerobot || d->config.policy;
     if (!d->asked_policy) return;
     // a LeRobot folder has its robot itself; a config is then only good for an error
-    if (d->o->config && !d->files.is_orbax)
-        load(d, &d->robot_model, d->o->config, &d->policy_error);
-    const pi0_model *m = d->o->config && !d->lerobot ? d->robot_model : d->model;
-    if (!m && !d->o->config) d->policy_error = d->model_error;
-    d->has_policy = m && !pi0_model_policy(m, &d->policy, d->o->config ? NULL : &d->policy_error);
+    const bool other = config && !d->lerobot;
+    const pi0_model *m = other && !with_config ? NULL : d->model;
+    if (!m && !config) d->policy_error = d->model_error;
+    d->has_policy = m && !pi0_model_policy(m, &d->policy, config ? NULL : &d->policy_error);
     d->known_robot = d->has_policy;
     // what the configuration says of itself, where the checkpoint does not go with it
-    if (!d->has_policy && d->o->config && !d->lerobot)
-        d->known_robot = !pi0_config_info(d->o->config, &d->policy, NULL);
+    if (!d->has_policy && other) d->known_robot = !pi0_config_info(config, &d->policy, NULL);
 }
 
 const pi0_model *pi0_doctor_robot(const doctor *d)
 {
-    if (!d->has_policy) return NULL;
-    return d->robot_model ? d->robot_model : d->model;
+    return d->has_policy ? d->model : NULL;
 }
 
 static void make_session(doctor *d)
@@ -208,7 +203,7 @@ void pi0_doctor_read(doctor *d, const doctor_options *o)
     read_files(d);
     tell_model(d);
     read_tokenizer(d);
-    load_models(d);
+    load_model(d);
     make_session(d);
     read_stats(d);
 }
@@ -225,7 +220,6 @@ void pi0_doctor_free(doctor *d)
     free(d->findings);
     for (int i = 0; i < 2; i++) pi0_stat_file_free(&d->stats[i]);
     pi0_session_free(d->session);
-    pi0_free(d->robot_model);
     pi0_free(d->model);
     pi0_tokenizer_free(d->words);
     free(d->tokenizer_path);

@@ -131,6 +131,11 @@ tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model args=
 sick "JAX" 1 "$jax robot.none"
 args="--config pi0_aloha_towel"
 sick "JAX with its robot" 1 "$jax"
+# one piece more than the embedding table has rows
+tokenizer=$work/more.model
+{ cat "$PI0_TEST_DATA/openpi/tokenizer.model" && printf '\n\006\n\004more'; } >"$tokenizer"
+sick "JAX with its robot and a larger tokenizer" 2 "$jax tokenizer.larger"
+tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model
 mkdir "$work/beside" && mv "$c" "$work/beside/9" && mv "$work/beside/9/assets" "$work/beside"
 c=$work/beside/9
 sick "JAX with its statistics beside it" 1 "$jax"

@@ -85,6 +85,11 @@ int pi0_kv_file(kv_store *kv, int *index, const char *path, pi0_error *err)
     return PI0_OK;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const kv_entry *)a)->key, ((const kv_entry *)b)->key);
+}
+
 /* ---- plain folders ---- */
 
 // one file of a folder of the store: its key is "folder/file"
@@ -101,8 +106,6 @@ static int add_file(kv_store *kv, const char *folder, const char *key, const cha
     char *path = pi0_path_join(folder, name);
     int status = path ? pi0_file_open(&fd, &v.length, path, err) : no_memory(err);
     if (!status) close(fd);
-    if (!status && kv->n_paths == MAX_FILES)
-        status = pi0_fail(err, PI0_EFORMAT, "%s: more than %d files", folder, MAX_FILES);
     if (!status) status = pi0_kv_file(kv, &v.file, path, err);
     if (!status) status = pi0_kv_add(kv, full, &v, err);
     free(path);
@@ -124,6 +127,7 @@ static int add_folder(kv_store *kv, const char *dir, const char *name, pi0_error
     return status;
 }
 
+// every value is a whole file; folders come in any order
 static int open_folders(kv_store *kv, const char *dir, pi0_error *err)
 {
     int status = PI0_OK;
@@ -135,15 +139,11 @@ static int open_folders(kv_store *kv, const char *dir, pi0_error *err)
     if (!status && !kv->n)
         status = pi0_fail(err, PI0_EIO,
                           "%s: neither " MANIFEST " nor folders with .zarray are there", dir);
+    if (!status) qsort(kv->entries, kv->n, sizeof *kv->entries, by_key);
     return status;
 }
 
-/* ---- together ---- */
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const kv_entry *)a)->key, ((const kv_entry *)b)->key);
-}
+/* ---- OCDBT ---- */
 
 // the sizes of all files
 static int measure_files(uint64_t *sizes, const kv_store *kv, pi0_error *err)
@@ -176,17 +176,24 @@ static int check_values(const kv_store *kv, pi0_error *err)
     return status;
 }
 
+// the tree's order has been checked: keys come sorted
+static int open_ocdbt(kv_store *kv, const char *dir, const char *manifest, pi0_error *err)
+{
+    const int status = pi0_ocdbt_open(kv, dir, manifest, err);
+    return status ? status : check_values(kv, err);
+}
+
+/* ---- together ---- */
+
 int pi0_kv_open(kv_store *kv, const char *dir, pi0_error *err)
 {
     kv_store made = { 0 };
     char *manifest = pi0_path_join(dir, MANIFEST);
     int status = manifest ? PI0_OK : no_memory(err);
     if (!status)
-        status = pi0_file_exists(manifest) ? pi0_ocdbt_open(&made, dir, manifest, err)
+        status = pi0_file_exists(manifest) ? open_ocdbt(&made, dir, manifest, err)
                                            : open_folders(&made, dir, err);
     free(manifest);
-    if (!status && made.n) qsort(made.entries, made.n, sizeof *made.entries, by_key);
-    if (!status) status = check_values(&made, err);
     if (status)
         pi0_kv_close(&made);
     else

@@ -16,9 +16,7 @@
 typedef struct walk {
     kv_store *kv;
     const char *dir;
-    uint64_t budget;              // decoded bytes of nodes that may still come
-    char last[OCDBT_KEY_MAX + 1]; // the newest key; keys only grow, so the walk ends
-    bool any;
+    uint64_t budget; // decoded bytes of nodes that may still come
     pi0_error *err;
 } walk;
 
@@ -113,20 +111,27 @@ static int take_value(kv_value *v, walk *w, const place *at, const ocdbt_node *n
     return status;
 }
 
-// "<prefix><key>", larger than all before
-static int take_key(char key[OCDBT_KEY_MAX + 1], walk *w, const char *prefix, const ocdbt_entry *e)
+// "<prefix><part>", `part` being n bytes
+static int join_key(char key[OCDBT_KEY_MAX + 1], const walk *w, const char *prefix,
+                    const char *part, size_t n)
 {
-    const size_t n = strlen(prefix);
-    if (n + e->key_length > OCDBT_KEY_MAX || memchr(e->key, 0, e->key_length))
+    const size_t before = strlen(prefix);
+    if (before + n > OCDBT_KEY_MAX || memchr(part, 0, n))
         return pi0_fail(w->err, PI0_EFORMAT, "%s: a key below \"%s\" is too long or has a zero",
                         w->dir, prefix);
-    memcpy(key, prefix, n);
-    memcpy(key + n, e->key, e->key_length);
-    key[n + e->key_length] = 0;
-    if (w->any && strcmp(w->last, key) >= 0)
-        return pi0_fail(w->err, PI0_EFORMAT, "%s: the B+tree has key \"%s\" behind \"%s\"", w->dir,
-                        key, w->last);
+    memcpy(key, prefix, before);
+    memcpy(key + before, part, n);
+    key[before + n] = 0;
     return PI0_OK;
+}
+
+// larger than the newest: keys only grow, so the walk ends
+static int check_order(const walk *w, const char *key)
+{
+    const char *last = w->kv->n ? w->kv->entries[w->kv->n - 1].key : NULL;
+    if (!last || strcmp(last, key) < 0) return PI0_OK;
+    return pi0_fail(w->err, PI0_EFORMAT, "%s: the B+tree has key \"%s\" behind \"%s\"", w->dir, key,
+                    last);
 }
 
 static int walk_leaf(walk *w, const place *at, const ocdbt_node *node, const char *prefix)
@@ -134,12 +139,12 @@ static int walk_leaf(walk *w, const place *at, const ocdbt_node *node, const cha
     for (size_t i = 0; i < node->n_entries; i++) {
         char key[OCDBT_KEY_MAX + 1];
         kv_value v = { 0 };
-        int status = take_key(key, w, prefix, &node->entries[i]);
-        if (!status) status = take_value(&v, w, at, node, &node->entries[i]);
+        const ocdbt_entry *e = &node->entries[i];
+        int status = join_key(key, w, prefix, e->key, e->key_length);
+        if (!status) status = check_order(w, key);
+        if (!status) status = take_value(&v, w, at, node, e);
         if (!status) status = pi0_kv_add(w->kv, key, &v, w->err);
         if (status) return status;
-        memcpy(w->last, key, sizeof key);
-        w->any = true;
     }
     return PI0_OK;
 }
@@ -155,15 +160,10 @@ static int walk_children(walk *w, const place *at, const ocdbt_node *node, const
         const ocdbt_entry *e = &node->entries[i];
         char below[OCDBT_KEY_MAX + 1];
         place child;
-        const size_t n = strlen(prefix);
-        if (n + e->common > OCDBT_KEY_MAX || memchr(e->key, 0, e->common))
-            return pi0_fail(w->err, PI0_EFORMAT, "%s: keys below \"%s\" are too long or have zeros",
-                            w->dir, prefix);
-        memcpy(below, prefix, n);
-        memcpy(below + n, e->key, e->common);
-        below[n + e->common] = 0;
-        status = make_place(&child, w, at->path, at->base, &node->files[e->ref.file], &e->ref,
-                            node->height - 1);
+        status = join_key(below, w, prefix, e->key, e->common);
+        if (!status)
+            status = make_place(&child, w, at->path, at->base, &node->files[e->ref.file], &e->ref,
+                                node->height - 1);
         if (!status) status = walk_node(w, &child, below);
     }
     return status;

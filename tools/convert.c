@@ -20,8 +20,8 @@ static int check_config(conversion *c)
 {
     pi0_policy_info p;
     char name[TENSOR_NAME_SIZE];
-    const char *config = c->job->config, *dot = strrchr(config, '.');
-    if (strchr(config, '/') || (dot && !strcmp(dot, ".json"))) return PI0_OK;
+    const char *config = c->job->config;
+    if (pi0_config_is_file(config)) return PI0_OK;
     int status = pi0_config_info(config, &p, c->err);
     if (status) return status;
     pi0_tensor_name(name, T_EX_NORM1_W, 0);

@@ -16,24 +16,15 @@ static int no_memory(conversion *c)
 
 /* ---- the robot ---- */
 
-static bool is_path(const char *config)
-{
-    const char *dot = strrchr(config, '.');
-    return strchr(config, '/') || (dot && !strcmp(dot, ".json"));
-}
-
 // statistics that a robot's file names come along, as an asset of that name
 #define OWN_ASSET "statistics"
 
 static int take_statistics(conversion *c, json_t *policy, const char *file)
 {
     const char *path = json_string_value(json_object_get(policy, "statistics"));
-    const char *slash = strrchr(file, '/');
-    char folder[1024] = "";
     if (!path) return PI0_OK;
-    if (slash && path[0] != '/')
-        snprintf(folder, sizeof folder, "%.*s", (int)(slash - file) + 1, file);
-    char *from = folder[0] ? pi0_path_join(folder, path) : strdup(path);
+    char *folder = pi0_path_folder(file), *from = NULL;
+    if (folder) from = path[0] == '/' ? strdup(path) : pi0_path_join(folder, path);
     char *assets = pi0_path_join(c->part, "assets"),
          *own = pi0_path_join(c->part, "assets/" OWN_ASSET);
     int status = from && assets && own ? PI0_OK : no_memory(c);
@@ -42,6 +33,7 @@ static int take_statistics(conversion *c, json_t *policy, const char *file)
         mkdir(own, 0777);
         status = pi0_convert_copy(c, from, "assets/" OWN_ASSET "/norm_stats.json");
     }
+    free(folder);
     free(from);
     free(assets);
     free(own);
@@ -56,7 +48,7 @@ static int make_policy(conversion *c, json_t *root)
     const char *config = c->job->config;
     json_t *policy;
     if (!config) return PI0_OK;
-    if (!is_path(config)) {
+    if (!pi0_config_is_file(config)) {
         policy = json_pack("{s:s, s:s}", "base", config, "name", config);
         return policy && !json_object_set_new(root, "policy", policy) ? PI0_OK : no_memory(c);
     }

@@ -98,14 +98,6 @@ int pi0_observation_add_unused(observation_file *o, const char *key, const place
 
 /* ---- reading ---- */
 
-// the folder that a file lies in, from malloc
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash) return strdup(".");
-    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
-}
-
 static bool ends_with(const char *path, const char *end)
 {
     const size_t n = strlen(path), m = strlen(end);
@@ -114,7 +106,7 @@ static bool ends_with(const char *path, const char *end)
 
 static int read_json(observation_file *o, const char *path, pi0_error *err)
 {
-    char *text, *dir = folder_of(path);
+    char *text, *dir = pi0_path_folder(path);
     size_t size;
     if (!dir) return pi0_fail(err, PI0_ENOMEM, "%s: no memory for a path", path);
     int status = pi0_file_read(&text, &size, path, MAX_FILE_BYTES, err);

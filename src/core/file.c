@@ -120,3 +120,12 @@ char *pi0_path_join(const char *dir, const char *name)
     if (path) snprintf(path, size, "%s%s%s", dir, nd && dir[nd - 1] == '/' ? "" : "/", name);
     return path;
 }
+
+char *pi0_path_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t n = !slash || slash == path ? 1 : (size_t)(slash - path);
+    char *dir = malloc(n + 1);
+    if (dir) snprintf(dir, n + 1, "%s", slash ? path : ".");
+    return dir;
+}

@@ -30,4 +30,6 @@ bool pi0_is_directory(const char *path);
 
 // "dir/name" into a malloc'd string; NULL when out of memory
 char *pi0_path_join(const char *dir, const char *name);
+// the folder that a file lies in, "." where its path names none; malloc'd, NULL when out of memory
+char *pi0_path_folder(const char *path);
 #endif

@@ -59,15 +59,10 @@ void pi0_checkpoint_close(checkpoint *cp)
 char *pi0_checkpoint_home(const char *path)
 {
     if (pi0_is_orbax(path)) return pi0_orbax_home(path);
-    // a folder, or the one that a file lies in
-    const char *slash = strrchr(path, '/');
-    size_t n = strlen(path);
-    if (!pi0_is_directory(path)) n = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
-    char *dir = malloc(n + 2);
-    if (!dir) return NULL;
-    memcpy(dir, n ? path : ".", n ? n : 1);
-    dir[n ? n : 1] = 0;
-    return dir;
+    if (!pi0_is_directory(path)) return pi0_path_folder(path);
+    const size_t size = strlen(path) + 1;
+    char *dir = malloc(size);
+    return dir ? memcpy(dir, path, size) : NULL;
 }
 
 // a spare block of so many bytes and not much more, or a new one without memory; NULL: no memory

@@ -283,3 +283,10 @@ int pi0_config_read(checkpoint_config *config, const char *dir, pi0_error *err)
     free(adapter);
     return status;
 }
+
+// a path is told by its slash or by its ending; names have neither
+bool pi0_config_is_file(const char *config)
+{
+    const char *dot = strrchr(config, '.');
+    return strchr(config, '/') || (dot && !strcmp(dot, ".json"));
+}

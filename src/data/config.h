@@ -40,4 +40,7 @@ int pi0_config_parse(checkpoint_config *config, const char *json, size_t size, c
 /* Sizes that openpi's and LeRobot's variant names promise (gemma_2b: width 2048, depth 18, mlp
  * 16384 …); false: an unknown name. Source: openpi src/openpi/models/gemma.py get_config. */
 bool pi0_config_variant(const char *name, int *width, int *depth, int *mlp);
+
+// is a robot's config the path of a file, or a name
+bool pi0_config_is_file(const char *config);
 #endif

@@ -269,13 +269,6 @@ static int from_spec(policy *p, policy_spec *spec, const policy_request *r, pi0_
     return PI0_OK;
 }
 
-// a path is told by its slash or by its ending; names have neither
-static bool is_path(const char *config)
-{
-    const char *dot = strrchr(config, '.');
-    return strchr(config, '/') || (dot && !strcmp(dot, ".json"));
-}
-
 // the robot that config.json describes
 static int read_own(policy_spec *spec, const policy_request *r, pi0_error *err)
 {
@@ -299,7 +292,7 @@ int pi0_policy_load_openpi(policy *p, const policy_request *r, pi0_error *err)
     if (!spec) return pi0_fail(err, PI0_ENOMEM, "no memory for a config");
     if (!r->config)
         status = read_own(spec, r, err);
-    else if (is_path(r->config))
+    else if (pi0_config_is_file(r->config))
         status = pi0_spec_read(spec, r->config, err);
     else if (!(status = pi0_named_config_find(&row, r->config, err)))
         pi0_spec_from_row(spec, row);

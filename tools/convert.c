@@ -3,12 +3,12 @@
  * to see that it is whole, then given its name. */
 #include "convert.h"
 #include "data/norm_stats.h"
+#include "st_write.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ROOM (4u << 20) // beside the weights
@@ -61,15 +61,11 @@ static int check_job(conversion *c)
 // the folder that `to` will lie in has room
 static int check_room(conversion *c, uint64_t bytes)
 {
-    struct statvfs disk;
-    const char *to = c->to, *slash = strrchr(to, '/');
-    char folder[4096] = ".";
-    if (slash) snprintf(folder, sizeof folder, "%.*s", slash == to ? 1 : (int)(slash - to), to);
-    if (statvfs(folder, &disk)) return pi0_fail_errno(c->err, PI0_EIO, "%s: cannot stat", folder);
-    const uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (room >= bytes + ROOM) return PI0_OK;
-    return pi0_fail(c->err, PI0_EIO, "%s: %.2f GB are needed, %.2f GB are free on this disk",
-                    folder, (double)(bytes + ROOM) * 1e-9, (double)room * 1e-9);
+    char *folder = pi0_path_folder(c->to);
+    const int status = folder ? pi0_check_room(folder, bytes + ROOM, c->err)
+                              : pi0_fail(c->err, PI0_ENOMEM, "no memory for a path");
+    free(folder);
+    return status;
 }
 
 // "out/" and "out" are one folder

@@ -2,8 +2,8 @@
 /* convert_files.c - what lies beside a checkpoint's weights, copied as it is. */
 #include "convert.h"
 #include "data/norm_stats.h"
+#include "st_write.h"
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +24,8 @@ static int write_file(conversion *c, const char *path, const char *data, size_t 
     int status = PI0_OK;
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) return pi0_fail_errno(c->err, PI0_EIO, "%s: cannot create", path);
-    for (size_t at = 0; at < size && !status;) {
-        const ssize_t n = write(fd, data + at, size - at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) status = pi0_fail_errno(c->err, PI0_EIO, "%s: write", path);
-        at += n > 0 ? (size_t)n : 0;
-    }
+    if (pi0_write_at(fd, data, size, 0))
+        status = pi0_fail_errno(c->err, PI0_EIO, "%s: write", path);
     if (close(fd) && !status) status = pi0_fail_errno(c->err, PI0_EIO, "%s: close", path);
     return status;
 }

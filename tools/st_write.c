@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* st_write.c - the header of a safetensors file, and writing at a place. */
+/* st_write.c - the header of a safetensors file, writing at a place, room on a disk. */
 #include "st_write.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ALIGN 64 // of the first tensor in the file
@@ -60,4 +61,14 @@ int pi0_write_at(int fd, const void *data, size_t size, uint64_t at)
         at += (uint64_t)n;
     }
     return 0;
+}
+
+int pi0_check_room(const char *dir, uint64_t bytes, pi0_error *err)
+{
+    struct statvfs disk;
+    if (statvfs(dir, &disk)) return pi0_fail_errno(err, PI0_EIO, "%s: cannot stat", dir);
+    const uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize;
+    if (room >= bytes) return PI0_OK;
+    return pi0_fail(err, PI0_EIO, "%s: %.2f GB are needed, %.2f GB are free on this disk", dir,
+                    (double)bytes * 1e-9, (double)room * 1e-9);
 }

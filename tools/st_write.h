@@ -11,4 +11,7 @@ char *pi0_st_header(const st_tensor *tensors, int n, size_t *size);
 
 // all of it, or -1 and errno
 int pi0_write_at(int fd, const void *data, size_t size, uint64_t at);
+
+// the disk of a folder has room for so many bytes; PI0_EIO
+int pi0_check_room(const char *dir, uint64_t bytes, pi0_error *err);
 #endif

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PIECE (1u << 20) // elements made at a time
@@ -207,7 +206,6 @@ static void free_paths(synth_paths *p)
 static int prepare(synth_paths *p, const char *dir, const synth_job *job, uint64_t need,
                    pi0_error *err)
 {
-    struct statvfs disk;
     p->made_dir = !mkdir(dir, 0777);
     if (!p->made_dir && errno != EEXIST)
         return pi0_fail_errno(err, PI0_EIO, "%s: cannot make the folder", dir);
@@ -217,12 +215,7 @@ static int prepare(synth_paths *p, const char *dir, const synth_job *job, uint64
                                                    : NULL;
     if (there && !job->force)
         return pi0_fail(err, PI0_EIO, "%s: is there already; --force overwrites it", there);
-    if (statvfs(dir, &disk)) return pi0_fail_errno(err, PI0_EIO, "%s: cannot stat", dir);
-    const uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize;
-    if (room < need)
-        return pi0_fail(err, PI0_EIO, "%s: %.2f GB are needed, %.2f GB are free on this disk", dir,
-                        (double)need * 1e-9, (double)room * 1e-9);
-    return PI0_OK;
+    return pi0_check_room(dir, need, err);
 }
 
 static int open_new(const char *path, int *fd, pi0_error *err)

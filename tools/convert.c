@@ -20,12 +20,13 @@ static int check_config(conversion *c)
 {
     pi0_policy_info p;
     char name[TENSOR_NAME_SIZE];
+    const st_tensor *found[2];
     const char *config = c->job->config;
     if (pi0_config_is_file(config)) return PI0_OK;
     int status = pi0_config_info(config, &p, c->err);
     if (status) return status;
     pi0_tensor_name(name, T_EX_NORM1_W, 0);
-    const bool pi05 = pi0_safetensors_find(&c->cp.st, name);
+    const bool pi05 = pi0_safetensors_find_both(&c->cp.st, name, found) > 0;
     if (pi05 != p.pi05)
         return pi0_fail(c->err, PI0_EINVAL, "config \"%s\" is of %s, but %s is %s", config,
                         p.pi05 ? "pi0.5" : "pi0", c->job->from, pi05 ? "pi0.5" : "pi0");
@@ -93,17 +94,23 @@ static int make_part(conversion *c)
 
 /* ---- afterwards ---- */
 
-// load what was written, by the backend that reads weights where they are; write out what it is
+// what was written, by the backend that reads weights where they are
+static int open_part(pi0_model **m, conversion *c)
+{
+    pi0_options opt;
+    pi0_default_options(&opt);
+    opt.backend = "reference";
+    return pi0_load(m, c->part, &opt, c->err);
+}
+
+// load it; write out what it is
 static int load_part(conversion *c, convert_result *r)
 {
     pi0_model *m;
-    pi0_options opt;
     pi0_info info;
     pi0_policy_info p;
     pi0_error why;
-    pi0_default_options(&opt);
-    opt.backend = "reference";
-    int status = pi0_load(&m, c->part, &opt, c->err);
+    int status = open_part(&m, c);
     if (status) return status;
     pi0_model_info(m, &info);
     const bool robot = !pi0_model_policy(m, &p, &why);
@@ -113,19 +120,19 @@ static int load_part(conversion *c, convert_result *r)
         status =
             pi0_fail(c->err, PI0_EINVAL,
                      "config \"%s\" does not say how long an action chunk is: give --horizon N",
-                     c->job->config);
+                     c->job->config ? c->job->config : "config.json");
     if (!status) status = pi0_convert_config(c, &info, robot ? &p : NULL);
     pi0_free(m);
     return status;
 }
 
+// the config.json that was written out is read as well as it was written
 static int check_part(conversion *c)
 {
     pi0_model *m;
-    pi0_options opt;
-    pi0_default_options(&opt);
-    opt.backend = "reference";
-    const int status = pi0_load(&m, c->part, &opt, c->err);
+    // LeRobot's is the source's own, and has been read
+    if (c->config.layout == LAYOUT_LEROBOT) return PI0_OK;
+    const int status = open_part(&m, c);
     if (!status) pi0_free(m);
     return status;
 }

@@ -14,17 +14,6 @@ static const char *bare_name(const char *key)
     return strncmp(key, "model.", 6) ? key : key + 6;
 }
 
-// the keys that one name may stand under: LeRobot's, openpi's
-static int find_name(const safetensors *st, const char *name, const st_tensor *found[2])
-{
-    char key[TENSOR_NAME_SIZE + 8];
-    int n = 0;
-    snprintf(key, sizeof key, "model.%s", name);
-    if ((found[n] = pi0_safetensors_find(st, key))) n++;
-    if (n < 2 && (found[n] = pi0_safetensors_find(st, name))) n++;
-    return n;
-}
-
 // LeRobot renames these where they stand without "model."
 static const st_tensor *find_alias(const doctor *d, const char *name)
 {
@@ -34,18 +23,18 @@ static const st_tensor *find_alias(const doctor *d, const char *name)
     if (!d->lerobot || (!is_action && strncmp(name, plain, sizeof plain - 1))) return NULL;
     snprintf(alias, sizeof alias, "%s%s", is_action ? plain : action,
              name + (is_action ? sizeof action : sizeof plain) - 1);
-    return pi0_safetensors_find(&d->tensors, alias);
+    return pi0_safetensors_find(&d->files.st, alias);
 }
 
 const st_tensor *pi0_doctor_tensor(const doctor *d, enum tensor_id id, int layer,
                                    const st_tensor **second)
 {
-    const st_tensor *found[2] = { NULL, NULL };
+    const st_tensor *found[2];
     char name[TENSOR_NAME_SIZE];
     int n = 0;
     // of the two names of the token table this one counts
-    if (id == T_TOKENS) n = find_name(&d->tensors, EMBED_TOKENS_NAME, found);
-    if (!n) n = find_name(&d->tensors, pi0_tensor_name(name, id, layer), found);
+    if (id == T_TOKENS) n = pi0_safetensors_find_both(&d->files.st, EMBED_TOKENS_NAME, found);
+    if (!n) n = pi0_safetensors_find_both(&d->files.st, pi0_tensor_name(name, id, layer), found);
     if (!n && (found[0] = find_alias(d, pi0_tensor_name(name, id, layer)))) n = 1;
     if (second) *second = n > 1 ? found[1] : NULL;
     return n ? found[0] : NULL;
@@ -122,7 +111,7 @@ static int count_own(const doctor *d, int models)
 bool pi0_doctor_sizes(const doctor *d, model_sizes *sizes)
 {
     votes all[SIZE_COUNT] = { { { 0 }, { 0 }, 0 } };
-    const safetensors *st = &d->tensors;
+    const safetensors *st = &d->files.st;
     if (!d->has_tensors) return false;
     *sizes = (model_sizes){ .pi05 = count_own(d, IN_PI05) > count_own(d, IN_PI0) };
     for (int id = 0; id < T_COUNT; id++) {
@@ -147,10 +136,11 @@ void pi0_check_files(doctor *d)
     else if (d->files.is_orbax)
         pi0_found(d, F_CHECKPOINT_JAX, "%s: %d arrays in %d data files", d->files.orbax.folder,
                   d->files.orbax.n_arrays, d->files.orbax.kv.n_paths);
-    for (int i = 0; d->has_tensors && i < d->tensors.n_files; i++) bytes += d->tensors.maps[i].size;
+    for (int i = 0; d->has_tensors && i < d->files.st.n_files; i++)
+        bytes += d->files.st.maps[i].size;
     if (d->has_tensors && !d->files.is_orbax)
-        pi0_looked(d, "%d tensors in %d file%s, %.1f MB", d->tensors.n_tensors, d->tensors.n_files,
-                   d->tensors.n_files == 1 ? "" : "s", (double)bytes * 1e-6);
+        pi0_looked(d, "%d tensors in %d file%s, %.1f MB", d->files.st.n_tensors,
+                   d->files.st.n_files, d->files.st.n_files == 1 ? "" : "s", (double)bytes * 1e-6);
     if (optimizer && pi0_file_exists(optimizer))
         pi0_found(d, F_CHECKPOINT_OPTIMIZER, "optimizer.pt: the state of the training");
     free(optimizer);
@@ -216,9 +206,9 @@ static bool is_known(const char *key)
 static void check_unknown(doctor *d)
 {
     text_list list = { .n = 0 };
-    for (int i = 0; i < d->tensors.n_tensors; i++)
-        if (!is_known(d->tensors.tensors[i].name))
-            pi0_list_add(&list, "%.200s", d->tensors.tensors[i].name);
+    for (int i = 0; i < d->files.st.n_tensors; i++)
+        if (!is_known(d->files.st.tensors[i].name))
+            pi0_list_add(&list, "%.200s", d->files.st.tensors[i].name);
     if (list.n)
         pi0_found(d, F_TENSOR_UNKNOWN, "%d tensor%s that no model of this kind has: %s", list.n,
                   list.n == 1 ? "" : "s", pi0_list_text(&list));
@@ -232,7 +222,8 @@ void pi0_check_tensors(doctor *d)
     if (!pi0_doctor_sizes(d, &z)) {
         pi0_found(d, F_TENSOR_FOREIGN,
                   "none of the names is one of this model's; the first of %d is %.200s",
-                  d->tensors.n_tensors, d->tensors.n_tensors ? d->tensors.tensors[0].name : "none");
+                  d->files.st.n_tensors,
+                  d->files.st.n_tensors ? d->files.st.tensors[0].name : "none");
         return;
     }
     for (int id = 0; id < T_COUNT; id++)

@@ -276,3 +276,14 @@ const st_tensor *pi0_safetensors_find(const safetensors *st, const char *name)
     if (!st->n_tensors) return NULL;
     return bsearch(&key, st->tensors, (size_t)st->n_tensors, sizeof key, by_name);
 }
+
+int pi0_safetensors_find_both(const safetensors *st, const char *name, const st_tensor *found[2])
+{
+    char key[256];
+    int n = 0;
+    found[0] = found[1] = NULL;
+    snprintf(key, sizeof key, "model.%s", name);
+    if ((found[n] = pi0_safetensors_find(st, key))) n++;
+    if ((found[n] = pi0_safetensors_find(st, name))) n++;
+    return n;
+}

@@ -62,11 +62,8 @@ static bool lerobot_alias(char out[TENSOR_NAME_SIZE], const tensor_source *s, co
 // the keys under which a tensor may stand: with "model.", without, under LeRobot's older name
 static int find_all(const tensor_source *s, const char *name, const st_tensor *found[3])
 {
-    char key[TENSOR_NAME_SIZE + sizeof KEY_PREFIX], alias[TENSOR_NAME_SIZE];
-    int n = 0;
-    snprintf(key, sizeof key, KEY_PREFIX "%s", name);
-    if ((found[n] = pi0_safetensors_find(&s->cp->st, key))) n++;
-    if ((found[n] = pi0_safetensors_find(&s->cp->st, name))) n++;
+    char alias[TENSOR_NAME_SIZE];
+    int n = pi0_safetensors_find_both(&s->cp->st, name, found);
     if (lerobot_alias(alias, s, name) && (found[n] = pi0_safetensors_find(&s->cp->st, alias))) n++;
     return n;
 }

@@ -220,6 +220,51 @@ static void whole_or_nothing(void **state)
     tmpdir_remove(&dir);
 }
 
+// openpi's folders may have "model." in front of their keys
+static void prefixed_keys(void **state)
+{
+    (void)state;
+    char path[600], to[TMPDIR_PATH];
+    const tmpdir dir = tmpdir_make();
+    const convert_job droid = { .config = "pi05_droid" };
+    pi0_error err;
+    snprintf(path, sizeof path, "%s/openpi/pi05_droid", PI0_TEST_DATA);
+    rewrite w = rewrite_open(path);
+    rewrite_prefix(&w, "model.");
+    rewrite_write(&w, 0, w.n, &dir, "model.safetensors");
+    tmpdir_path(to, &dir, "out");
+    // the right model, so that only the statistics are missed
+    expect_error(convert(dir.path, to, &droid, &err), PI0_EIO, &err, "norm_stats.json");
+    expect_error(convert(dir.path, to, &(convert_job){ .config = "pi0_droid" }, &err), PI0_EINVAL,
+                 &err, "config \"pi0_droid\" is of pi0, but");
+    rewrite_free(&w);
+    tmpdir_remove(&dir);
+}
+
+// a robot in config.json that leaves the horizon open
+static void no_horizon(void **state)
+{
+    (void)state;
+    char path[600], to[TMPDIR_PATH], stats[700], text[1500];
+    const tmpdir dir = tmpdir_make();
+    pi0_error err;
+    snprintf(path, sizeof path, "%s/openpi/pi0_droid", PI0_TEST_DATA);
+    snprintf(stats, sizeof stats, "%s/assets/droid/norm_stats.json", path);
+    snprintf(text, sizeof text,
+             "{\"policy\": {\"pi05\": false, \"cameras\": {\"front\": \"base_0_rgb\"}, "
+             "\"states\": {\"joints\": 8}, \"actions\": 8, \"statistics\": \"%s\"}}",
+             stats);
+    tmpdir_write_text(&dir, "config.json", text);
+    rewrite w = rewrite_open(path);
+    rewrite_write(&w, 0, w.n, &dir, "model.safetensors");
+    tmpdir_path(to, &dir, "out");
+    expect_error(convert(dir.path, to, &(convert_job){ .config = NULL }, &err), PI0_EINVAL, &err,
+                 "config \"config.json\" does not say how long an action chunk is");
+    convert_well(dir.path, to, &(convert_job){ .horizon = 10 });
+    rewrite_free(&w);
+    tmpdir_remove(&dir);
+}
+
 // a robot's own file and its statistics come along
 static void robot_file(void **state)
 {
@@ -248,6 +293,7 @@ int main(void)
         cmocka_unit_test(jax_bits),         cmocka_unit_test(robot_bits),
         cmocka_unit_test(shards),           cmocka_unit_test(types),
         cmocka_unit_test(whole_or_nothing), cmocka_unit_test(robot_file),
+        cmocka_unit_test(prefixed_keys),    cmocka_unit_test(no_horizon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,12 +110,17 @@ static void keep_spare(checkpoint *cp, decoded *d)
     d->next = NULL;
 }
 
+tensor_view pi0_checkpoint_view(const st_tensor *t)
+{
+    const int rows = t->n_dims > 1 ? (int)t->dims[0] : 1;
+    const int cols = rows ? (int)(t->bytes / dtype_size(t->type)) / rows : 0;
+    return (tensor_view){ t->data, rows, cols, cols, 1, t->type };
+}
+
 int pi0_checkpoint_read(checkpoint *cp, const st_tensor *t, tensor_view *view, pi0_error *err)
 {
     if (cp->is_orbax) return read_decoded(cp, t, view, err);
-    const int rows = t->n_dims > 1 ? (int)t->dims[0] : 1;
-    const int cols = rows ? (int)(t->bytes / dtype_size(t->type)) / rows : 0;
-    *view = (tensor_view){ t->data, rows, cols, cols, 1, t->type };
+    *view = pi0_checkpoint_view(t);
     return PI0_OK;
 }
 

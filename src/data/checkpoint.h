@@ -23,9 +23,11 @@ void pi0_checkpoint_close(checkpoint *cp);
  * NULL: no memory. */
 char *pi0_checkpoint_home(const char *path);
 
-/* A tensor as a matrix: the first dimension is rows, the rest columns; a vector is one row. The
- * view lives until it is forgotten or the checkpoint closed. Tensors are read fastest in the order
- * of pick. PI0_EFORMAT, PI0_EIO, PI0_ENOMEM. */
+/* A tensor as a matrix: the first dimension is rows, the rest columns; a vector is one row. Its
+ * data are NULL where they have to be read. */
+tensor_view pi0_checkpoint_view(const st_tensor *t);
+/* The same with its data. The view lives until it is forgotten or the checkpoint closed. Tensors
+ * are read fastest in the order of pick. PI0_EFORMAT, PI0_EIO, PI0_ENOMEM. */
 int pi0_checkpoint_read(checkpoint *cp, const st_tensor *t, tensor_view *view, pi0_error *err);
 // the view will not be read again, or only by pi0_checkpoint_read()
 void pi0_checkpoint_forget(checkpoint *cp, const tensor_view *view);

@@ -17,16 +17,13 @@ typedef struct loader {
     pi0_error *err;
 } loader;
 
-// a tensor as a matrix: the first dimension is rows, the rest columns; a vector is one row. While
-// the block is only measured there are no data behind the view
+// a tensor as a matrix; while the block is only measured nothing is read
 static tensor_view view(loader *l, enum tensor_id id, int layer)
 {
     const st_tensor *t = pi0_source_find(l->source, id, layer);
     assert(t); // pi0_sizes_read has checked every one
-    const int rows = t->n_dims > 1 ? (int)t->dims[0] : 1;
-    const int cols = (int)(t->bytes / dtype_size(t->type)) / rows;
-    tensor_view v = { NULL, rows, cols, cols, 1, t->type };
-    l->parameters += (uint64_t)rows * (uint64_t)cols;
+    tensor_view v = pi0_checkpoint_view(t);
+    l->parameters += (uint64_t)v.rows * (uint64_t)v.cols;
     if (l->a.base && !l->status) l->status = pi0_checkpoint_read(l->source->cp, t, &v, l->err);
     return v;
 }

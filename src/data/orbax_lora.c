@@ -73,6 +73,20 @@ int pi0_orbax_find_lora(orbax_pick *pick, int *rank, const orbax *o, pi0_error *
 
 /* ---- the product ---- */
 
+static int no_memory(pi0_error *err)
+{
+    return pi0_fail(err, PI0_ENOMEM, "no memory to merge LoRA weights");
+}
+
+float *pi0_orbax_widen(void *raw, dtype type, size_t n, pi0_error *err)
+{
+    float *to = malloc(n * sizeof *to);
+    if (!to) no_memory(err);
+    for (size_t i = 0; i < n && to; i++) to[i] = dtype_load(type, raw, (ptrdiff_t)i);
+    free(raw);
+    return to;
+}
+
 // a slice of an array behind its fixed axes, in its own order, as f32
 static int read_half(float **values, const orbax *o, const orbax_array *a, const int64_t *fixed,
                      int n_fixed, pi0_error *err)
@@ -84,17 +98,14 @@ static int read_half(float **values, const orbax *o, const orbax_array *a, const
         n *= (size_t)a->z.shape[d];
     }
     void *raw = malloc(n * dtype_size(a->z.type));
-    float *f = malloc(n * sizeof *f);
-    int status = raw && f ? PI0_OK : pi0_fail(err, PI0_ENOMEM, "no memory to merge LoRA weights");
-    if (!status) status = pi0_zarr_read(o->reader, &a->z, fixed, n_fixed, raw, stride, err);
-    for (size_t i = 0; i < n && !status; i++) f[i] = dtype_load(a->z.type, raw, (ptrdiff_t)i);
-    free(raw);
+    if (!raw) return no_memory(err);
+    const int status = pi0_zarr_read(o->reader, &a->z, fixed, n_fixed, raw, stride, err);
     if (status) {
-        free(f);
+        free(raw);
         return status;
     }
-    *values = f;
-    return PI0_OK;
+    *values = pi0_orbax_widen(raw, a->z.type, n, err);
+    return *values ? PI0_OK : PI0_ENOMEM;
 }
 
 // to[x][y] += sum over l of a[x][l] b[l][y]; rows of `to` are ld apart; row: room for n_y
@@ -126,8 +137,7 @@ int pi0_orbax_add_lora(float *to, int rows, int cols, const orbax *o, const orba
     int64_t fixed[ZARR_MAX_DIMS];
     const int n_fixed = pi0_orbax_fixed(fixed, pi0_orbax_row(pick->id), last + 1, pick->layer);
     float *a = NULL, *b = NULL, *row = malloc((size_t)shape[last] * sizeof *row);
-    int status = row ? read_half(&a, o, pick->lora_a, fixed, n_fixed, err)
-                     : pi0_fail(err, PI0_ENOMEM, "no memory to merge LoRA weights");
+    int status = row ? read_half(&a, o, pick->lora_a, fixed, n_fixed, err) : no_memory(err);
     if (!status) status = read_half(&b, o, pick->lora_b, fixed, n_fixed, err);
     const int n_x = (int)shape[last - 1], n_y = (int)shape[last];
     const int heads = last - n_fixed == 2 ? (int)shape[n_fixed] : 1;

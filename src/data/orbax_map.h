@@ -49,6 +49,8 @@ const orbax_row *pi0_orbax_row(enum tensor_id id);
 // the indices of an array's picked axes for a layer; returns how many stand in front
 int pi0_orbax_fixed(int64_t fixed[ZARR_MAX_DIMS], const orbax_row *row, int n_dims, int layer);
 
+// n values in f32, malloc'd, in place of those at `raw`, which are freed; NULL: PI0_ENOMEM
+float *pi0_orbax_widen(void *raw, dtype type, size_t n, pi0_error *err);
 // the low-rank update of a tensor, added to to[in][out] (f32, as pi0_orbax_read lays it out)
 int pi0_orbax_add_lora(float *to, int rows, int cols, const orbax *o, const orbax_pick *pick,
                        pi0_error *err);

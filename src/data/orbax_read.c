@@ -51,11 +51,6 @@ static layout lay_out(const orbax_row *row, const orbax_array *a, int layer)
     return l;
 }
 
-static void widen(float *to, dtype type, const void *from, size_t n)
-{
-    for (size_t i = 0; i < n; i++) to[i] = dtype_load(type, from, (ptrdiff_t)i);
-}
-
 // memory of so many bytes; what there is stays where it is large enough
 static int reserve(void **owner, size_t *room, size_t bytes, const orbax *o, const orbax_array *a,
                    pi0_error *err)
@@ -74,13 +69,10 @@ static int reserve(void **owner, size_t *room, size_t bytes, const orbax *o, con
 static int merge(void **owner, size_t *room, size_t n, const layout *l, const orbax *o,
                  const orbax_pick *pick, pi0_error *err)
 {
-    float *sum = malloc(n * sizeof *sum);
-    if (!sum) return pi0_fail(err, PI0_ENOMEM, "no memory to merge LoRA weights");
-    widen(sum, pick->array->z.type, *owner, n);
-    free(*owner);
+    float *sum = pi0_orbax_widen(*owner, pick->array->z.type, n, err);
     *owner = sum;
-    *room = n * sizeof *sum;
-    return pi0_orbax_add_lora(sum, l->rows, l->cols, o, pick, err);
+    *room = sum ? n * sizeof *sum : 0;
+    return sum ? pi0_orbax_add_lora(sum, l->rows, l->cols, o, pick, err) : PI0_ENOMEM;
 }
 
 int pi0_orbax_read(tensor_view *view, void **owner, size_t *room, const orbax *o,

@@ -50,7 +50,6 @@ typedef struct doctor {
 
     // files
     checkpoint files;
-    safetensors tensors; // their list, files' own
     bool has_tensors;
     pi0_error tensors_error;
     checkpoint_config config;

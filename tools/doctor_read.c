@@ -29,7 +29,6 @@ static char *folder_of(const char *path)
 static void read_files(doctor *d)
 {
     d->has_tensors = !pi0_checkpoint_open(&d->files, d->o->dir, &d->tensors_error);
-    if (d->has_tensors) d->tensors = d->files.st;
     d->has_config = !pi0_config_read(&d->config, d->dir, &d->config_error);
     read_json(&d->config_json, d->dir, "config.json");
     read_json(&d->pre, d->dir, "policy_preprocessor.json");

@@ -103,7 +103,7 @@ void pi0_check_values(doctor *d)
     value_faults f = { .n_f32 = 0 };
     size_t bytes = 0;
     if (!pi0_doctor_sizes(d, &z)) return;
-    for (int i = 0; i < d->tensors.n_tensors; i++) bytes += d->tensors.tensors[i].bytes;
+    for (int i = 0; i < d->files.st.n_tensors; i++) bytes += d->files.st.tensors[i].bytes;
     const bool whole = bytes <= READ_WHOLE;
     for (int id = 0; id < T_COUNT; id++)
         for (int layer = 0; layer < pi0_tensor_count(&z, id); layer++) {

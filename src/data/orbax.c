@@ -100,17 +100,16 @@ static int add_array(orbax *o, const char *key, const kv_value *value, pi0_error
     return pi0_zarr_check_chunks(&a->z, &o->kv, err);
 }
 
-static bool is_meta(const char *key)
+// and does not begin there
+static bool ends_with(const char *key, const char *end)
 {
-    const size_t n = strlen(key);
-    return n > strlen(META) && !strcmp(key + n - strlen(META), META);
+    const size_t n = strlen(key), m = strlen(end);
+    return n > m && !strcmp(key + n - m, end);
 }
 
-static bool is_v3(const char *key)
+static bool is_meta(const char *key)
 {
-    static const char end[] = "/zarr.json";
-    const size_t n = strlen(key);
-    return n >= sizeof end && !strcmp(key + n - (sizeof end - 1), end);
+    return ends_with(key, META);
 }
 
 static int by_name(const void *a, const void *b)
@@ -123,7 +122,7 @@ static int list_arrays(orbax *o, pi0_error *err)
     size_t n = 0;
     for (size_t i = 0; i < o->kv.n; i++) {
         n += is_meta(o->kv.entries[i].key);
-        if (is_v3(o->kv.entries[i].key))
+        if (ends_with(o->kv.entries[i].key, "/zarr.json"))
             return pi0_fail(err, PI0_EUNSUPPORTED,
                             "%s: %s: zarr v3 arrays are not supported: save the checkpoint with "
                             "use_zarr3=False, as openpi does",
@@ -145,11 +144,8 @@ static int list_arrays(orbax *o, pi0_error *err)
 // openpi's restore_params: "value" goes where every leaf ends in it
 static void strip_value(orbax *o)
 {
-    for (int i = 0; i < o->n_arrays; i++) {
-        const char *name = o->arrays[i].name;
-        const size_t n = strlen(name);
-        if (n <= strlen(VALUE) || strcmp(name + n - strlen(VALUE), VALUE)) return;
-    }
+    for (int i = 0; i < o->n_arrays; i++)
+        if (!ends_with(o->arrays[i].name, VALUE)) return;
     for (int i = 0; i < o->n_arrays; i++) {
         char *name = (char *)(uintptr_t)o->arrays[i].name;
         name[strlen(name) - strlen(VALUE)] = 0;
@@ -218,7 +214,6 @@ static int read_metadata(const orbax *o, pi0_error *err)
 static int open_folder(orbax *o, const char *path, pi0_error *err)
 {
     if (!(o->folder = arrays_folder(path))) return no_memory(err);
-    o->unpacked = !has_file(o->folder, "manifest.ocdbt");
     int status = pi0_kv_open(&o->kv, o->folder, err);
     if (!status) status = read_metadata(o, err);
     if (!status) status = list_arrays(o, err);

@@ -14,8 +14,7 @@ typedef struct orbax {
     kv_store kv;
     orbax_array *arrays; // sorted by name
     int n_arrays;
-    char *folder;  // the one with the arrays: "<step>/params"
-    bool unpacked; // one folder a leaf, as Orbax wrote before OCDBT
+    char *folder; // the one with the arrays: "<step>/params"
     zarr_reader *reader;
 } orbax;
 

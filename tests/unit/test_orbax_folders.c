@@ -8,31 +8,25 @@
 #include "support/network_case.h"
 #include "support/robot_dir.h"
 #include "support/tmpdir.h"
+#include "support/zarr_meta.h"
 #include <math.h>
 
 /* ---- writing ---- */
 
 static void write_array(const tmpdir *dir, const char *name, const zarr_array *z, const void *data)
 {
-    char folder[300], file[400], shape[200] = "", text[900], zeros[100] = "";
+    char folder[300], file[400], text[ZARR_META_SIZE], zeros[100] = "";
     size_t bytes = dtype_size(z->type);
     snprintf(folder, sizeof folder, "params/params.%s", name);
     for (char *c = folder + strlen("params/"); *c; c++)
         if (*c == '/') *c = '.';
     tmpdir_mkdir(dir, folder);
     for (int d = 0; d < z->n_dims; d++) {
-        snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%lld", d ? "," : "",
-                 (long long)z->shape[d]);
         snprintf(zeros + strlen(zeros), sizeof zeros - strlen(zeros), "%s0", d ? "." : "");
         bytes *= (size_t)z->shape[d];
     }
-    snprintf(
-        text, sizeof text,
-        "{\"zarr_format\": 2, \"shape\": [%s], \"chunks\": [%s], \"dtype\": \"%s\", \"order\": "
-        "\"C\", \"fill_value\": null, \"filters\": null, \"compressor\": null}",
-        shape, shape, z->type == DTYPE_BF16 ? "bfloat16" : "<f4");
     snprintf(file, sizeof file, "%s/.zarray", folder);
-    tmpdir_write_text(dir, file, text);
+    tmpdir_write_text(dir, file, zarr_meta(text, z->n_dims, z->shape, z->shape, z->type, false));
     snprintf(file, sizeof file, "%s/%s", folder, zeros);
     tmpdir_write(dir, file, data, bytes);
 }

@@ -4,6 +4,7 @@
 #include "data/zarr.h"
 #include "support/expect.h"
 #include "support/tmpdir.h"
+#include "support/zarr_meta.h"
 #include <zstd.h>
 
 /* ---- arrays in a folder ---- */
@@ -30,24 +31,11 @@ static size_t offset_of(const array *a, const int64_t *index)
     return at;
 }
 
-static void list_text(char *text, size_t size, const int64_t *list, int n)
-{
-    size_t at = (size_t)snprintf(text, size, "[");
-    for (int i = 0; i < n; i++)
-        at += (size_t)snprintf(text + at, size - at, "%s%lld", i ? "," : "", (long long)list[i]);
-    snprintf(text + at, size - at, "]");
-}
-
 static void write_meta(const tmpdir *dir, const array *a)
 {
-    char shape[200], chunk[200], text[800];
-    list_text(shape, sizeof shape, a->shape, a->n_dims);
-    list_text(chunk, sizeof chunk, a->chunk, a->n_dims);
-    snprintf(text, sizeof text,
-             "{\"zarr_format\": 2, \"shape\": %s, \"chunks\": %s, \"dtype\": \"<f4\", \"order\": "
-             "\"C\", \"fill_value\": null, \"filters\": null, \"compressor\": %s}",
-             shape, chunk, a->zstd ? "{\"id\": \"zstd\", \"level\": 1}" : "null");
-    tmpdir_write_text(dir, "a/.zarray", text);
+    char text[ZARR_META_SIZE];
+    tmpdir_write_text(dir, "a/.zarray",
+                      zarr_meta(text, a->n_dims, a->shape, a->chunk, DTYPE_F32, a->zstd));
 }
 
 // a chunk's values, those behind the array's end being 7

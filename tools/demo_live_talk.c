@@ -12,9 +12,18 @@
 
 /* ---- to the pages ---- */
 
-static void send_to(live *l, net_id id, json_t *o)
+// takes o, NULL too; malloc'd, or NULL
+static char *text_of(json_t *o)
 {
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_decref(o);
+    return text;
+}
+
+// takes o
+static void send_to(live *l, net_id id, json_t *o)
+{
+    char *text = text_of(o);
     if (text) pi0_net_send(l->net, id, false, text, strlen(text));
     free(text);
 }
@@ -22,10 +31,11 @@ static void send_to(live *l, net_id id, json_t *o)
 // takes o
 static void send_all(live *l, json_t *o, bool may_be_left_out)
 {
-    for (int i = 0; o && i < l->n_clients; i++)
+    char *text = text_of(o);
+    for (int i = 0; text && i < l->n_clients; i++)
         if (!may_be_left_out || pi0_net_queued(l->net, l->client[i]) == 0)
-            send_to(l, l->client[i], o);
-    json_decref(o);
+            pi0_net_send(l->net, l->client[i], false, text, strlen(text));
+    free(text);
 }
 
 static json_t *state_json(const live *l)
@@ -115,7 +125,6 @@ static void say(live *l, net_id id, const char *text)
                       "It was taught three sentences, those on the buttons. It will do something "
                       "with this one too, but nobody knows what.");
     if (o) send_to(l, id, o);
-    json_decref(o);
 }
 
 static void move(live *l, const json_t *o, json_int_t thing)
@@ -168,13 +177,10 @@ static void on_open(void *user, net_id id, const net_request *request)
     pthread_mutex_lock(&l->lock);
     // max_connections is LIVE_CLIENTS
     if (l->n_clients < LIVE_CLIENTS) l->client[l->n_clients++] = id;
-    json_t *hello = hello_json(l), *state = state_json(l);
-    if (hello) send_to(l, id, hello);
-    if (state) send_to(l, id, state);
+    send_to(l, id, hello_json(l));
+    send_to(l, id, state_json(l));
     l->look = true; // so that the newcomer gets a plan
     pthread_mutex_unlock(&l->lock);
-    json_decref(hello);
-    json_decref(state);
 }
 
 static void on_close(void *user, net_id id, const net_end *end)

@@ -40,15 +40,21 @@ int pi0_demo_find_model(char **path, const char *task, pi0_error *err);
 typedef struct demo_policy {
     const char *camera;
     int horizon, noise_columns;
+    // room for what a plan is made from
+    float *noise;     // [horizon][noise_columns]
+    uint8_t *picture; // [SIM_SIZE][SIM_SIZE][3]
 } demo_policy;
 
-// the policy of r: one camera, a state and actions of three values; PI0_EUNSUPPORTED
-int pi0_demo_policy_of(demo_policy *p, const runner *r, pi0_error *err);
-/* One look at the scene, one plan: commands [horizon][SIM_COMMAND]; *ms: what it took, the picture
- * not counted. noise: [horizon][noise_columns]. picture: room for one. */
+/* The policy of r: one camera, a state and actions of three values, or PI0_EUNSUPPORTED; plans of
+ * at least `execute` commands, or PI0_EINVAL. To be freed whatever the status is. */
+int pi0_demo_policy_of(demo_policy *p, const runner *r, int execute, pi0_error *err);
+void pi0_demo_policy_free(demo_policy *p);
+// into p->noise: that of a plan of an episode
+void pi0_demo_noise(const demo_policy *p, uint64_t seed, int episode, int plan);
+/* One look at the scene, one plan from p->noise: commands [horizon][SIM_COMMAND]; *ms: what it
+ * took, the picture not counted. */
 int pi0_demo_look_and_plan(const demo_policy *p, pi0_session *session, const sim_scene *scene,
-                           const char *prompt, const float *noise, uint8_t *picture,
-                           double *commands, double *ms, pi0_error *err);
+                           const char *prompt, double *commands, double *ms, pi0_error *err);
 
 /* ---- one episode: demo_episode.c ---- */
 
@@ -74,8 +80,6 @@ typedef struct demo_episode {
     bool other;       // another block is
 } demo_episode;
 
-// the noise of a plan of an episode, [horizon][noise_columns]
-void pi0_demo_noise(float *noise, const demo_policy *p, uint64_t seed, int episode, int plan);
 int pi0_demo_plan_count(const demo_args *a);
 int pi0_demo_step_count(const demo_args *a);
 // what the hand's command is off by in each step, [steps][2]

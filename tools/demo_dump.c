@@ -19,9 +19,7 @@
 typedef struct dump {
     const demo_run *d;
     FILE *file;
-    float *noise;
     double *kicks;
-    uint8_t *picture;
 } dump;
 
 // one episode's part of a tensor
@@ -90,8 +88,8 @@ static void put_noise(const dump *u, const demo_episode *e)
 {
     const demo_policy *p = &u->d->policy;
     for (int k = 0; k < e->n_plans; k++) {
-        pi0_demo_noise(u->noise, p, u->d->a->run.seed.value, e->index, k);
-        put(u, u->noise, (size_t)p->horizon * (size_t)p->noise_columns * sizeof *u->noise);
+        pi0_demo_noise(p, u->d->a->run.seed.value, e->index, k);
+        put(u, p->noise, (size_t)p->horizon * (size_t)p->noise_columns * sizeof *p->noise);
     }
 }
 
@@ -103,8 +101,9 @@ static void put_plan(const dump *u, const demo_episode *e)
 
 static void put_image(const dump *u, const demo_episode *e)
 {
-    sim_render(&e->scenes[0], u->picture);
-    put(u, u->picture, (size_t)SIM_SIZE * SIM_SIZE * 3);
+    uint8_t *const picture = u->d->policy.picture;
+    sim_render(&e->scenes[0], picture);
+    put(u, picture, (size_t)SIM_SIZE * SIM_SIZE * 3);
 }
 
 typedef struct entry {
@@ -189,22 +188,14 @@ static int write_all(const dump *u, pi0_error *err)
 
 int pi0_demo_write_dump(const demo_run *d, const char *path, pi0_error *err)
 {
-    const demo_policy *p = &d->policy;
-    dump u = { d, NULL, NULL, NULL, NULL };
-    int status = PI0_OK;
-    u.noise = malloc((size_t)p->horizon * (size_t)p->noise_columns * sizeof *u.noise);
-    u.kicks = malloc(2 * (size_t)pi0_demo_step_count(d->a) * sizeof *u.kicks);
-    u.picture = malloc((size_t)SIM_SIZE * SIM_SIZE * 3);
-    if (!u.noise || !u.kicks || !u.picture)
-        status = pi0_fail(err, PI0_ENOMEM, "%s: no memory", path);
+    dump u = { d, NULL, malloc(2 * (size_t)pi0_demo_step_count(d->a) * sizeof(double)) };
     char part[OUTPUT_PATH];
-    if (!status) status = pi0_output_open(&u.file, part, path, err);
+    if (!u.kicks) return pi0_fail(err, PI0_ENOMEM, "%s: no memory", path);
+    int status = pi0_output_open(&u.file, part, path, err);
     if (!status) {
         status = write_all(&u, err);
         status = pi0_output_close(u.file, part, path, status, err);
     }
-    free(u.noise);
     free(u.kicks);
-    free(u.picture);
     return status;
 }

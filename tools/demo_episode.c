@@ -6,13 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void pi0_demo_noise(float *noise, const demo_policy *p, uint64_t seed, int episode, int plan)
-{
-    // streams of one episode lie together; none has more plans than steps
-    const uint64_t stream = (uint64_t)episode << 16 | (uint64_t)plan;
-    pi0_noise(seed, stream, noise, (size_t)p->horizon * (size_t)p->noise_columns);
-}
-
 int pi0_demo_step_count(const demo_args *a)
 {
     return a->disturb ? DEMO_STEPS_DISTURBED : DEMO_STEPS;
@@ -82,14 +75,8 @@ static int expert_steps(const demo_episode *e)
 
 /* ---- the loop ---- */
 
-// what a run of an episode needs beside it
-typedef struct scratch {
-    uint8_t *picture; // [SIM_SIZE][SIM_SIZE][3]
-    float *noise;     // [horizon][noise_columns]
-    double *kicks;    // [steps][2]
-} scratch;
-
-static int make_room(demo_episode *e, scratch *w, const demo_args *a, const demo_policy *p,
+// kicks: [steps][2], for the caller to free
+static int make_room(demo_episode *e, double **kicks, const demo_args *a, const demo_policy *p,
                      pi0_error *err)
 {
     const size_t rows = (size_t)p->horizon, plans = (size_t)pi0_demo_plan_count(a);
@@ -97,10 +84,8 @@ static int make_room(demo_episode *e, scratch *w, const demo_args *a, const demo
     e->scenes = calloc((size_t)e->n_steps + 1, sizeof *e->scenes);
     e->plans = calloc(plans, sizeof *e->plans);
     e->commands = calloc(plans * rows * SIM_COMMAND, sizeof *e->commands);
-    w->picture = malloc((size_t)SIM_SIZE * SIM_SIZE * 3);
-    w->noise = calloc(rows * (size_t)p->noise_columns, sizeof *w->noise);
-    w->kicks = calloc(2 * (size_t)e->n_steps, sizeof *w->kicks);
-    if (!e->scenes || !e->plans || !e->commands || !w->picture || !w->noise || !w->kicks)
+    *kicks = calloc(2 * (size_t)e->n_steps, sizeof **kicks);
+    if (!e->scenes || !e->plans || !e->commands || !*kicks)
         return pi0_fail(err, PI0_ENOMEM, "no memory for an episode");
     return PI0_OK;
 }
@@ -120,7 +105,7 @@ static void execute(demo_episode *e, const demo_args *a, const demo_plan *plan, 
     }
 }
 
-static int loop(demo_episode *e, scratch *w, const demo_args *a, const demo_policy *p,
+static int loop(demo_episode *e, const double *kicks, const demo_args *a, const demo_policy *p,
                 pi0_session *session, pi0_error *err)
 {
     sim_scene s = e->scenes[0];
@@ -137,12 +122,12 @@ static int loop(demo_episode *e, scratch *w, const demo_args *a, const demo_poli
         demo_plan *plan = &e->plans[e->n_plans];
         plan->step = t;
         plan->commands = e->commands + (size_t)e->n_plans * (size_t)p->horizon * SIM_COMMAND;
-        pi0_demo_noise(w->noise, p, a->run.seed.value, e->index, e->n_plans);
-        const int status = pi0_demo_look_and_plan(p, session, &s, e->prompt, w->noise, w->picture,
-                                                  plan->commands, &plan->ms, err);
+        pi0_demo_noise(p, a->run.seed.value, e->index, e->n_plans);
+        const int status =
+            pi0_demo_look_and_plan(p, session, &s, e->prompt, plan->commands, &plan->ms, err);
         if (status) return status;
         e->n_plans++;
-        execute(e, a, plan, w->kicks, &s);
+        execute(e, a, plan, kicks, &s);
     }
     return PI0_OK;
 }
@@ -150,15 +135,15 @@ static int loop(demo_episode *e, scratch *w, const demo_args *a, const demo_poli
 int pi0_demo_episode_run(demo_episode *e, const demo_args *a, const demo_policy *p,
                          pi0_session *session, int index, pi0_error *err)
 {
-    scratch w = { NULL, NULL, NULL };
+    double *kicks = NULL;
     *e = (demo_episode){ .index = index, .first = -1 };
     ask(e, a);
-    int status = make_room(e, &w, a, p, err);
+    int status = make_room(e, &kicks, a, p, err);
     if (!status) {
-        pi0_demo_kicks(w.kicks, a, index);
+        pi0_demo_kicks(kicks, a, index);
         e->scenes[0] = sim_scene_of(a->task, a->run.seed.value, (uint64_t)index);
         e->expert = expert_steps(e);
-        status = loop(e, &w, a, p, session, err);
+        status = loop(e, kicks, a, p, session, err);
     }
     if (!status) {
         const sim_scene *last = &e->scenes[e->n_steps];
@@ -167,9 +152,7 @@ int pi0_demo_episode_run(demo_episode *e, const demo_args *a, const demo_policy 
         for (int i = 0; i < SIM_BLOCKS; i++)
             e->other = e->other || (i != goal && sim_done(last, i));
     }
-    free(w.picture);
-    free(w.noise);
-    free(w.kicks);
+    free(kicks);
     return status;
 }
 

@@ -30,19 +30,17 @@ static int load_flow(live *l, int i, pi0_error *err)
     options.precision = flows[i].precision;
     int status = pi0_runner_load(&f->r, &options, NULL, &l->w, err);
     if (!status) status = make_session(&f->r, err);
-    if (!status) status = pi0_demo_policy_of(&f->policy, &f->r, err);
+    if (!status) status = pi0_demo_policy_of(&f->policy, &f->r, l->a->execute, err);
     f->there = !status;
     return status;
 }
 
-int pi0_live_think(live_flow *f, const live *l, live_plan *p, float *noise, uint8_t *picture,
-                   pi0_error *err)
+int pi0_live_think(live_flow *f, const live *l, live_plan *p, pi0_error *err)
 {
-    pi0_noise(l->a->run.seed.value, p->stream, noise,
-              (size_t)l->horizon * (size_t)f->policy.noise_columns);
     pthread_mutex_lock(&f->busy);
-    const int status = pi0_demo_look_and_plan(&f->policy, f->r.session, &p->scene, p->prompt, noise,
-                                              picture, p->commands, &p->ms, err);
+    pi0_demo_noise(&f->policy, l->a->run.seed.value, p->scene_number, p->turn);
+    const int status = pi0_demo_look_and_plan(&f->policy, f->r.session, &p->scene, p->prompt,
+                                              p->commands, &p->ms, err);
     pthread_mutex_unlock(&f->busy);
     return status;
 }
@@ -63,20 +61,15 @@ static int load_flows(live *l, pi0_error *err)
     }
     l->chosen = wanted;
     l->horizon = l->flow[wanted].policy.horizon;
-    if (l->a->execute > l->horizon)
-        return pi0_fail(err, PI0_EINVAL, "--execute %d: this policy plans %d commands at once",
-                        l->a->execute, l->horizon);
     return PI0_OK;
 }
 
 static int make_room(live *l, pi0_error *err)
 {
     const size_t rows = (size_t)l->horizon;
-    l->noise = malloc(rows * (size_t)l->flow[l->chosen].policy.noise_columns * sizeof *l->noise);
-    l->picture = malloc((size_t)SIM_SIZE * SIM_SIZE * 3);
     l->plan.commands = calloc(rows * SIM_COMMAND, sizeof(double));
     l->wish.commands = calloc(rows * SIM_COMMAND, sizeof(double));
-    if (!l->noise || !l->picture || !l->plan.commands || !l->wish.commands)
+    if (!l->plan.commands || !l->wish.commands)
         return pi0_fail(err, PI0_ENOMEM, "no memory for the table");
     return PI0_OK;
 }
@@ -131,11 +124,10 @@ static void release(live *l)
     pi0_live_other_stop(l);
     pi0_net_free(l->net);
     for (int i = 0; i < LIVE_FLOWS; i++) {
+        pi0_demo_policy_free(&l->flow[i].policy);
         pi0_runner_free(&l->flow[i].r);
         pthread_mutex_destroy(&l->flow[i].busy);
     }
-    free(l->noise);
-    free(l->picture);
     free(l->plan.commands);
     free(l->wish.commands);
     pthread_cond_destroy(&l->wake);

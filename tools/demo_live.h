@@ -16,7 +16,7 @@ typedef struct live_flow {
     runner r;
     demo_policy policy;
     bool there;           // it could be loaded
-    pthread_mutex_t busy; // held while its session plans: two threads may want it
+    pthread_mutex_t busy; // held while it plans: two threads may want it
 } live_flow;
 
 // a plan that was made, and what it was made from
@@ -24,8 +24,8 @@ typedef struct live_plan {
     int number, flow;
     sim_scene scene;
     char prompt[DEMO_SENTENCE];
-    uint64_t stream;  // of its noise
-    double *commands; // [horizon][SIM_COMMAND]
+    int scene_number, turn; // whose noise it has
+    double *commands;       // [horizon][SIM_COMMAND]
     double ms;
 } live_plan;
 
@@ -35,8 +35,6 @@ typedef struct live {
     live_flow flow[LIVE_FLOWS]; // accelerated bf16, accelerated f32, reference f32
     net_server *net;
     int horizon;
-    float *noise;     // [horizon][noise_columns], of the world's thread
-    uint8_t *picture; // of the world's thread
 
     pthread_mutex_t lock; // of all below
     net_id client[LIVE_CLIENTS];
@@ -60,8 +58,7 @@ typedef struct live {
 int pi0_demo_live(const demo_args *a);
 
 // one plan of one flow, without the live's lock
-int pi0_live_think(live_flow *f, const live *l, live_plan *p, float *noise, uint8_t *picture,
-                   pi0_error *err);
+int pi0_live_think(live_flow *f, const live *l, live_plan *p, pi0_error *err);
 
 /* ---- the world: demo_live_world.c; all with the lock held ---- */
 

@@ -14,53 +14,42 @@ int pi0_live_other_of(const live *l, int i)
     return i != last ? last : l->flow[0].there ? 0 : 1;
 }
 
-typedef struct room {
-    float *noise;
-    uint8_t *picture;
-    live_plan plan;
-} room;
-
-// the lock is held before and after
-static void work(live *l, room *m)
+// p: room for the plan. The lock is held before and after
+static void work(live *l, live_plan *p)
 {
     pi0_error err;
-    double *const commands = m->plan.commands;
-    m->plan = l->wish;
-    m->plan.commands = commands;
-    m->plan.flow = pi0_live_other_of(l, l->wish.flow);
+    double *const commands = p->commands;
+    *p = l->wish;
+    p->commands = commands;
+    p->flow = pi0_live_other_of(l, l->wish.flow);
     l->wish.number = 0;
-    live_flow *flow = &l->flow[m->plan.flow];
-    if (!flow->there || m->plan.flow == l->chosen) return;
+    live_flow *flow = &l->flow[p->flow];
+    if (!flow->there || p->flow == l->chosen) return;
 
     pthread_mutex_unlock(&l->lock);
-    const int status = pi0_live_think(flow, l, &m->plan, m->noise, m->picture, &err);
+    const int status = pi0_live_think(flow, l, p, &err);
     pthread_mutex_lock(&l->lock);
     if (status)
         pi0_live_send_words(l, "error", err.message);
     else
-        pi0_live_send_plan(l, "other", &m->plan);
+        pi0_live_send_plan(l, "other", p);
 }
 
 static void *run(void *arg)
 {
     live *l = arg;
-    const size_t noise = (size_t)l->horizon * (size_t)l->flow[l->chosen].policy.noise_columns;
-    room m = { malloc(noise * sizeof *m.noise),
-               malloc((size_t)SIM_SIZE * SIM_SIZE * 3),
-               { .commands = malloc((size_t)l->horizon * SIM_COMMAND * sizeof(double)) } };
+    live_plan p = { .commands = malloc((size_t)l->horizon * SIM_COMMAND * sizeof(double)) };
     pthread_mutex_lock(&l->lock);
     while (!l->stop) {
         if (!l->wish.number)
             pthread_cond_wait(&l->wake, &l->lock);
-        else if (m.noise && m.picture && m.plan.commands)
-            work(l, &m);
+        else if (p.commands)
+            work(l, &p);
         else
             l->wish.number = 0; // no memory: the overlay stays away
     }
     pthread_mutex_unlock(&l->lock);
-    free(m.noise);
-    free(m.picture);
-    free(m.plan.commands);
+    free(p.commands);
     return NULL;
 }
 

@@ -48,13 +48,14 @@ static int plan(live *l, pi0_error *err)
     live_flow *flow = &l->flow[l->chosen];
     p->flow = l->chosen;
     p->scene = l->scene;
-    p->stream = (uint64_t)l->scene_number << 16 | (uint64_t)(l->plans_made++ & 0xffff);
+    p->scene_number = l->scene_number;
+    p->turn = l->plans_made++;
     memcpy(p->prompt, l->prompt, sizeof p->prompt);
     l->look = false;
 
     // people may go on while it thinks; what they change it sees at its next look
     pthread_mutex_unlock(&l->lock);
-    const int status = pi0_live_think(flow, l, p, l->noise, l->picture, err);
+    const int status = pi0_live_think(flow, l, p, err);
     pthread_mutex_lock(&l->lock);
     if (status) return status;
     p->number++;
@@ -74,7 +75,7 @@ static int plan(live *l, pi0_error *err)
 int pi0_live_tick(live *l, pi0_error *err)
 {
     if (!l->running || !l->n_clients) return PI0_OK;
-    if (l->look || !l->plan.number || l->row >= l->a->execute || l->row >= l->horizon) {
+    if (l->look || !l->plan.number || l->row >= l->a->execute) {
         const int status = plan(l, err);
         if (status) return status;
     }

@@ -81,10 +81,7 @@ int pi0_demo_run(demo_run *d, const demo_args *a, pi0_error *err)
     *d = (demo_run){ .a = a };
     int status = pi0_runner_load(&d->r, &a->run, NULL, &d->w, err);
     if (!status) status = pi0_runner_session(&d->r, 0, err);
-    if (!status) status = pi0_demo_policy_of(&d->policy, &d->r, err);
-    if (!status && a->execute > d->policy.horizon)
-        status = pi0_fail(err, PI0_EINVAL, "--execute %d: this policy plans %d commands at once",
-                          a->execute, d->policy.horizon);
+    if (!status) status = pi0_demo_policy_of(&d->policy, &d->r, a->execute, err);
     if (status) return status;
     d->episodes = calloc((size_t)a->episodes, sizeof *d->episodes);
     if (!d->episodes) return pi0_fail(err, PI0_ENOMEM, "no memory for %d episodes", a->episodes);
@@ -96,6 +93,7 @@ void pi0_demo_run_free(demo_run *d)
 {
     for (int i = 0; i < d->n; i++) pi0_demo_episode_free(&d->episodes[i]);
     free(d->episodes);
+    pi0_demo_policy_free(&d->policy);
     pi0_runner_free(&d->r);
     pi0_notices_free(&d->w);
 }

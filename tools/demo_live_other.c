@@ -3,7 +3,6 @@
  * flow. It may be slower than the world: then it leaves plans out. */
 #include "demo_live.h"
 #include "fail.h"
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,13 +54,8 @@ static void *run(void *arg)
 
 int pi0_live_other_start(live *l, pi0_error *err)
 {
-    // signals are for the thread that waits for them
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int bad = pthread_create(&l->other_thread, NULL, run, l);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (bad) return pi0_fail(err, PI0_ENOMEM, "cannot start a thread");
+    if (pi0_thread_start(&l->other_thread, run, l))
+        return pi0_fail(err, PI0_ENOMEM, "cannot start a thread");
     l->other_started = true;
     return PI0_OK;
 }

@@ -2,8 +2,6 @@
 /* progress.c - a line on stderr that shows that long work goes on: a thread that looks at the clock
  * and at one number, and at nothing else. */
 #include "terminal.h"
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -60,14 +58,7 @@ progress *pi0_progress_start(const char *what)
     p->started = pi0_seconds();
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->stop, NULL);
-
-    // signals are for the thread that works
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int bad = pthread_create(&p->thread, NULL, watch, p);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!bad) return p;
+    if (!pi0_thread_start(&p->thread, watch, p)) return p;
     pthread_cond_destroy(&p->stop);
     pthread_mutex_destroy(&p->lock);
     free(p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* terminal.c - warnings, errors, Ctrl-C. The progress line: progress.c. */
+/* terminal.c - warnings, errors, Ctrl-C, threads. The progress line: progress.c. */
 #include "terminal.h"
 #include <signal.h>
 #include <stdarg.h>
@@ -93,6 +93,16 @@ void pi0_interrupt_hold(bool hold)
 bool pi0_interrupted(void)
 {
     return caught;
+}
+
+int pi0_thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failure = pthread_create(thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure;
 }
 
 /* ---- the terminal ---- */

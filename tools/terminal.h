@@ -5,6 +5,7 @@
 #define PI0_TOOLS_TERMINAL_H
 #include "options.h"
 #include "pi0.h"
+#include <pthread.h>
 
 /* ---- warnings: each once, printed as "pi0: warning: …" and kept for --json ---- */
 
@@ -39,6 +40,8 @@ void pi0_interrupt_session(pi0_session *session);
 // while held, SIGINT is only noted: files are being written
 void pi0_interrupt_hold(bool hold);
 bool pi0_interrupted(void);
+// start a thread that leaves all signals to the others; 0, or an errno
+int pi0_thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
 
 // columns of stdout if it is a terminal, else 0
 int pi0_terminal_width(void);

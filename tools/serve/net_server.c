@@ -4,7 +4,6 @@
 #include "net_internal.h"
 #include "terminal.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,14 +115,9 @@ static void *serve(void *argument)
     return NULL;
 }
 
-// signals are the main thread's affair
 static int start_thread(net_server *s, pi0_error *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&s->thread, NULL, serve, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    const int failed = pi0_thread_start(&s->thread, serve, s);
     s->started = !failed;
     if (failed) return pi0_fail(err, PI0_ENOMEM, "cannot start a thread: %s", strerror(failed));
     return PI0_OK;

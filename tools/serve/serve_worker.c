@@ -4,7 +4,6 @@
 #include "fail.h"
 #include "serve.h"
 #include "serve_log.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,12 +257,7 @@ static int infer_nothing(serve *s, pi0_error *err)
 
 int pi0_serve_warm_up(serve *s, pi0_error *err)
 {
-    // the session's threads leave signals to the main thread
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = pi0_runner_session(&s->r, s->policy.horizon, err);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    const int status = pi0_runner_session(&s->r, s->policy.horizon, err);
     if (status) return status;
     s->n_noise = (size_t)s->r.made.horizon * (size_t)s->r.made.action_dim;
     s->n_actions = (size_t)s->r.made.horizon * (size_t)s->policy.n_actions;

@@ -12,11 +12,13 @@ static const struct {
 } flows[LIVE_FLOWS] = { { "cpu", "bf16" }, { "cpu", "f32" }, { "reference", "f32" } };
 
 // two flows may plan at once, each with half of the cores, unless a number of threads was asked for
-static int make_session(runner *r, pi0_error *err)
+static int make_session(live *l, runner *r, pi0_error *err)
 {
-    int status = pi0_runner_session(r, 0, err);
+    if (!r->opt.n_threads) r->opt.n_threads = l->threads;
+    const int status = pi0_runner_session(r, 0, err);
     if (status || r->opt.n_threads || r->made.n_threads < 2) return status;
-    r->opt.n_threads = r->made.n_threads / 2;
+    // the first one tells how many cores there are
+    r->opt.n_threads = l->threads = r->made.n_threads / 2;
     pi0_session_free(r->session);
     r->session = NULL;
     return pi0_runner_session(r, 0, err);
@@ -29,7 +31,7 @@ static int load_flow(live *l, int i, pi0_error *err)
     options.backend = flows[i].backend;
     options.precision = flows[i].precision;
     int status = pi0_runner_load(&f->r, &options, NULL, &l->w, err);
-    if (!status) status = make_session(&f->r, err);
+    if (!status) status = make_session(l, &f->r, err);
     if (!status) status = pi0_demo_policy_of(&f->policy, &f->r, l->a->execute, err);
     f->there = !status;
     return status;

@@ -35,6 +35,7 @@ typedef struct live {
     live_flow flow[LIVE_FLOWS]; // accelerated bf16, accelerated f32, reference f32
     net_server *net;
     int horizon;
+    int threads; // of a session; 0: not known, or one core
 
     pthread_mutex_t lock; // of all below
     net_id client[LIVE_CLIENTS];

@@ -139,7 +139,7 @@ static int write_converted(writer *w, const st_tensor *t, const st_tensor *sourc
 static int write_tensors(writer *w, const st_tensor *list, int n)
 {
     size_t size = 0;
-    char *header = pi0_st_header(list, n, &size);
+    char *header = pi0_st_header(NULL, list, n, &size);
     if (!header) return pi0_fail(w->c->err, PI0_ENOMEM, "%s: no memory for the header", w->path);
     const int bad = pi0_write_at(w->fd, header, size, 0);
     free(header);

@@ -11,10 +11,9 @@
 #include "demo.h"
 #include "fail.h"
 #include "output_file.h"
-#include <jansson.h>
+#include "st_write.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct dump {
     const demo_run *d;
@@ -106,25 +105,24 @@ static void put_image(const dump *u, const demo_episode *e)
     put(u, picture, (size_t)SIM_SIZE * SIM_SIZE * 3);
 }
 
+enum { TENSORS = 11 };
+
 typedef struct entry {
-    const char *name, *type;
-    int size, dims[3]; // bytes of an element; behind the number of episodes, 0: none
+    const char *name;
+    dtype type;
+    int dims[3]; // behind the number of episodes, 0: none
     write_fn write;
 } entry;
 
-// header entry of a tensor that begins at *at, which moves behind it
-static json_t *describe(const entry *x, int n, json_int_t *at)
+static st_tensor tensor_of(const entry *x, int n)
 {
-    json_t *shape = json_pack("[i]", n);
-    json_int_t bytes = (json_int_t)n * x->size;
+    st_tensor t = { .name = x->name, .type = x->type, .n_dims = 1, .dims = { n } };
+    t.bytes = (size_t)n * dtype_size(x->type);
     for (int k = 0; k < 3 && x->dims[k]; k++) {
-        json_array_append_new(shape, json_integer(x->dims[k]));
-        bytes *= x->dims[k];
+        t.dims[t.n_dims++] = x->dims[k];
+        t.bytes *= (size_t)x->dims[k];
     }
-    json_t *o = json_pack("{s:s, s:o, s:[I, I]}", "dtype", x->type, "shape", shape, "data_offsets",
-                          *at, *at + bytes);
-    *at += bytes;
-    return o;
+    return t;
 }
 
 // the sentences, a line each
@@ -140,24 +138,17 @@ static json_t *prompts(const demo_run *d)
     return o;
 }
 
-static int write_header(const dump *u, const entry *entries, int n, pi0_error *err)
+static int write_header(const dump *u, const entry entries[TENSORS], pi0_error *err)
 {
-    json_int_t at = 0;
-    json_t *root = json_pack("{s:{s:s, s:o}}", "__metadata__", "task", u->d->a->task_name,
-                             "prompts", prompts(u->d));
-    if (!root) return pi0_fail(err, PI0_ENOMEM, "no memory for a header");
-    for (int i = 0; i < n; i++)
-        json_object_set_new(root, entries[i].name, describe(&entries[i], u->d->n, &at));
-    char *text = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
-    if (!text) return pi0_fail(err, PI0_ENOMEM, "no memory for a header");
-
-    // its length in 8 bytes, then the text, with blanks up to a multiple of 8
-    const uint64_t length = strlen(text), padded = (length + 7) / 8 * 8;
-    put(u, &padded, sizeof padded);
-    put(u, text, length);
-    put(u, "       ", padded - length);
-    free(text);
+    st_tensor list[TENSORS];
+    size_t size = 0;
+    for (int i = 0; i < TENSORS; i++) list[i] = tensor_of(&entries[i], u->d->n);
+    json_t *metadata =
+        json_pack("{s:s, s:o}", "task", u->d->a->task_name, "prompts", prompts(u->d));
+    char *header = metadata ? pi0_st_header(metadata, list, TENSORS, &size) : NULL;
+    if (!header) return pi0_fail(err, PI0_ENOMEM, "no memory for a header");
+    put(u, header, size);
+    free(header);
     return PI0_OK;
 }
 
@@ -166,22 +157,21 @@ static int write_all(const dump *u, pi0_error *err)
     const demo_policy *p = &u->d->policy;
     const int steps = pi0_demo_step_count(u->d->a), plans = pi0_demo_plan_count(u->d->a);
     // the widest types first: each tensor is aligned
-    const entry entries[] = {
-        { "colours", "I64", 8, { SIM_BLOCKS }, put_colours },
-        { "blocks", "F64", 8, { SIM_BLOCKS, 2 }, put_blocks },
-        { "bowl", "F64", 8, { 2 }, put_bowl },
-        { "hand", "F64", 8, { 2 }, put_hand },
-        { "goal", "I64", 8, { 0 }, put_goal },
-        { "success", "I64", 8, { 0 }, put_success },
-        { "kicks", "F64", 8, { steps, 2 }, put_kicks },
-        { "state", "F64", 8, { SIM_COMMAND }, put_state },
-        { "plan", "F64", 8, { p->horizon, SIM_COMMAND }, put_plan },
-        { "noise", "F32", 4, { plans, p->horizon, p->noise_columns }, put_noise },
-        { "image", "U8", 1, { SIM_SIZE, SIM_SIZE, 3 }, put_image },
+    const entry entries[TENSORS] = {
+        { "colours", DTYPE_I64, { SIM_BLOCKS }, put_colours },
+        { "blocks", DTYPE_F64, { SIM_BLOCKS, 2 }, put_blocks },
+        { "bowl", DTYPE_F64, { 2 }, put_bowl },
+        { "hand", DTYPE_F64, { 2 }, put_hand },
+        { "goal", DTYPE_I64, { 0 }, put_goal },
+        { "success", DTYPE_I64, { 0 }, put_success },
+        { "kicks", DTYPE_F64, { steps, 2 }, put_kicks },
+        { "state", DTYPE_F64, { SIM_COMMAND }, put_state },
+        { "plan", DTYPE_F64, { p->horizon, SIM_COMMAND }, put_plan },
+        { "noise", DTYPE_F32, { plans, p->horizon, p->noise_columns }, put_noise },
+        { "image", DTYPE_U8, { SIM_SIZE, SIM_SIZE, 3 }, put_image },
     };
-    const int n = (int)(sizeof entries / sizeof *entries);
-    const int status = write_header(u, entries, n, err);
-    for (int i = 0; i < n && !status; i++)
+    const int status = write_header(u, entries, err);
+    for (int i = 0; i < TENSORS && !status; i++)
         for (int k = 0; k < u->d->n; k++) entries[i].write(u, &u->d->episodes[k]);
     return status;
 }

@@ -2,7 +2,6 @@
 /* st_write.c - the header of a safetensors file, writing at a place, room on a disk. */
 #include "st_write.h"
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -32,11 +31,12 @@ static char *frame(const char *text, size_t *size)
     return memcpy(header + 8, text, length), header;
 }
 
-char *pi0_st_header(const st_tensor *tensors, int n, size_t *size)
+char *pi0_st_header(json_t *metadata, const st_tensor *tensors, int n, size_t *size)
 {
     char *header = NULL, *text = NULL;
     uint64_t offset = 0;
-    json_t *root = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    if (!metadata) metadata = json_pack("{s:s}", "format", "pt");
+    json_t *root = json_pack("{s:o}", "__metadata__", metadata);
     bool whole = root;
     for (int i = 0; i < n && whole; i++) {
         whole = !json_object_set_new(root, tensors[i].name, header_entry(&tensors[i], offset));

@@ -3,11 +3,12 @@
 #ifndef PI0_TOOLS_ST_WRITE_H
 #define PI0_TOOLS_ST_WRITE_H
 #include "data/safetensors.h"
+#include <jansson.h>
 
 /* The header of a file with these tensors, whose data follow each other in this order: name, type,
- * shape and bytes are read. malloc'd, *size bytes, so that the data begin at a multiple of 64;
- * NULL: no memory. */
-char *pi0_st_header(const st_tensor *tensors, int n, size_t *size);
+ * shape and bytes are read. metadata: taken; NULL: {"format": "pt"}. malloc'd, *size bytes, so that
+ * the data begin at a multiple of 64; NULL: no memory. */
+char *pi0_st_header(json_t *metadata, const st_tensor *tensors, int n, size_t *size);
 
 // all of it, or -1 and errno
 int pi0_write_at(int fd, const void *data, size_t size, uint64_t at);

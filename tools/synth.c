@@ -83,7 +83,7 @@ static char *make_header(const synth_job *job, const synth_list *list, size_t *s
             e->dims[e->n_dims++] = job->sizes.size[spec->dims[d]];
         e->bytes = (size_t)(t->elements * dtype_size(job->type));
     }
-    if (entries && names) header = pi0_st_header(entries, list->n, size);
+    if (entries && names) header = pi0_st_header(NULL, entries, list->n, size);
     free(entries);
     free(names);
     return header;

@@ -8,6 +8,7 @@ pids= failed=0
 # shellcheck disable=SC2086
 trap '[ -z "$pids" ] || kill -9 $pids 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
+. "$(dirname "$0")/ready.sh"
 
 # serve NAME PORT option...: $pid and $url of a server that is ready; PORT 0: any
 serve() {
@@ -19,18 +20,6 @@ serve() {
     pid=$!
     pids="$pids $pid"
     wait_ready "$name"
-}
-wait_ready() {
-    url=
-    for _ in $(seq 1200); do
-        url=$(sed -n 's/.*serving \(ws:[^;]*\);.*/\1/p' "$work/$1.log")
-        [ -n "$url" ] && return
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.1
-    done
-    echo "pi0 serve did not start:"
-    cat "$work/$1.log"
-    exit 1
 }
 # stop PID STATUS: SIGTERM, and it ends with STATUS
 stop() {

@@ -68,9 +68,3 @@ if(NOT PI0_SANITIZE)
         set_property(TEST packages packages_fresh APPEND PROPERTY LABELS once)
     endif()
 endif()
-
-# ---- the quick start -----------------------------------------------------------------------
-if(TARGET pi0)
-    set(tier command)
-    pi0_test(demo sh ${root}/scripts/demo.sh $<TARGET_FILE:pi0>)
-endif()

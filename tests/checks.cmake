@@ -24,6 +24,7 @@ pi0_test(check_headers sh ${checks}/headers.sh ${root} ${CMAKE_C_COMPILER}
 pi0_test(check_includes sh ${checks}/includes.sh ${root})
 pi0_test(check_layers sh ${checks}/layers.sh ${root})
 pi0_test(check_licence sh ${checks}/licence.sh ${root})
+pi0_test(check_map sh ${checks}/map.sh ${root})
 pi0_test(check_messages sh ${checks}/messages.sh ${root})
 pi0_test(check_reference sh ${checks}/reference.sh ${root})
 pi0_test(check_sizes sh ${checks}/sizes.sh ${root})

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 seconds=${1:-60} jobs=$(nproc 2>/dev/null || echo 2) started=0
 mkdir -p build
 log=build/fuzz.log
-if ! { cmake --preset fuzz && cmake --build build/fuzz -j "$jobs"; } >$log 2>&1; then
+if ! { cmake --preset fuzz && cmake --build build/fuzz -j "$jobs" --target pi0_fuzz_targets; } >$log 2>&1; then
     tail -n 50 $log
     exit 1
 fi

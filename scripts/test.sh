@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # test.sh [TIER...] - builds and tests; then a line per tier, what did not run and why, and the sum.
-# Exit status 0: nothing failed. With CI=true what did not run has failed. Without names: all tiers.
+# Exit status 0: nothing failed. With CI=true what did not run has failed. Without names: all tiers;
+# --list prints them.
 #   tree unit golden fault ...   built with gcc; the list, and which test is where: tests/CMakeLists.txt
 #   fuzz                         also each fuzz target with libFuzzer for FUZZ_SECONDS=30
 #   clang asan tsan              the same tests, built by clang, with ASan and UBSan, with TSan
 #   coverage                     which lines of src the cmocka programs and seeds reach: 90 % of each folder
 #   gcc, compilers, sanitizers   all of the first kind; gcc and clang; asan, tsan and memory (valgrind)
 cd "$(dirname "$0")/.." || exit 1
+builds="clang asan tsan coverage"
 labels=$(sed -n 's/^set(tiers \(.*\))$/\1/p' tests/CMakeLists.txt)
 jobs=$(nproc 2>/dev/null || echo 2)
 # many tests wait for a clock more than they compute
@@ -96,14 +98,19 @@ timed() {
 }
 
 # ---- which, and the run -----------------------------------------------------------------------------
+if [ "${1-}" = --list ]; then
+    echo "$labels $builds"
+    exit
+fi
 wanted=
-[ $# -gt 0 ] || set -- gcc fuzz clang asan tsan coverage
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- gcc $builds
 for name; do
-    case " $labels clang asan tsan coverage gcc compilers sanitizers " in
+    case " $labels $builds gcc compilers sanitizers " in
     *" $name "*) ;;
     *)
-        echo "test.sh: no tier \"$name\"; there are: $labels, clang asan tsan coverage, and" \
-            "gcc compilers sanitizers" >&2
+        echo "test.sh: no tier \"$name\"; there are: $labels $builds, and gcc" \
+            "compilers sanitizers" >&2
         exit 2
         ;;
     esac

@@ -2,6 +2,7 @@
 # fuzz.cmake - the fuzz targets: libFuzzer with PI0_FUZZ, else programs that replay their seeds
 
 set(tier fuzz)
+add_custom_target(pi0_fuzz_targets)
 file(GLOB targets CONFIGURE_DEPENDS fuzz/fuzz_*.c)
 foreach(source IN LISTS targets)
     get_filename_component(name ${source} NAME_WE)
@@ -11,6 +12,7 @@ foreach(source IN LISTS targets)
         continue()
     endif()
     add_executable(${name} ${source})
+    add_dependencies(pi0_fuzz_targets ${name})
     if(tools)
         target_link_libraries(${name} PRIVATE pi0_tools)
     endif()

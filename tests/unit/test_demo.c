@@ -17,7 +17,13 @@
 #include "support/robot_dir.h"
 #include <math.h>
 
+// a sanitizer looks at memory, where the sixth scene is as good as the sixtieth: rates are judged by
+// the other builds
+#ifdef PI0_TEST_SANITIZED
+enum { EPISODES = 6, ENOUGH = 0, FEW = EPISODES };
+#else
 enum { EPISODES = 60, ENOUGH = 50, FEW = 9 };
+#endif
 #define FROM_GOLDEN "../../demo/" // from tests/golden
 
 static demo_args arguments_of(const char *task, const char *model, int episodes)
@@ -134,7 +140,7 @@ static void test_state_as_it_is(void **state)
     const tmpdir dir = robot_dir_make(FROM_GOLDEN "place");
     robot_dir_replace(&dir, "policy_preprocessor.json", "\"STATE\": \"MEAN_STD\"",
                       "\"STATE\": \"IDENTITY\"");
-    expect_at_most(ENOUGH - 1, &dir);
+    expect_at_most(ENOUGH ? ENOUGH - 1 : FEW, &dir);
 }
 
 /* ---- episodes ---- */

@@ -17,8 +17,8 @@
 #include "support/robot_dir.h"
 #include <math.h>
 
-// a sanitizer looks at memory, where the sixth scene is as good as the sixtieth: rates are judged by
-// the other builds
+// a sanitizer looks at memory, where the sixth scene is as good as the sixtieth: rates are judged
+// by the other builds
 #ifdef PI0_TEST_SANITIZED
 enum { EPISODES = 6, ENOUGH = 0, FEW = EPISODES };
 #else

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# mutants.sh [-C TREE] [--check] [NAME...] - breaks one named thing at a time in a copy of the tree
-# and shows that a test fails for each: docs/MUTANTS.md. The copy is TREE/build/mutants/tree; the
-# tree itself is only read. --check: whether every edit still applies, and nothing is built.
-# Exit status 0: every mutant was caught.
+# mutants.sh [-C TREE] [NAME...] - breaks one named thing at a time in a copy of the tree and shows
+# that a test fails for each: docs/MUTANTS.md. The copy is TREE/build/mutants/tree; the tree itself
+# is only read. Exit status 0: every mutant was caught.
+# mutants.sh [-C TREE] --check [BUILD] - whether every edit still applies; with a build by Ninja
+# also whether the .c files compile with it. Nothing is built or run.
 tree=$(cd "$(dirname "$0")/.." && pwd)
 check=
 while [ $# -gt 0 ]; do
@@ -126,6 +127,49 @@ mutate() {
     for f in $3; do copy_file "$work/saved/$f" "$copy/$f"; done
 }
 
+# ---- whether edits fit and compile, without building ------------------------------------------
+# the command by which BUILD compiles a file, but for what it writes
+compile_command() {
+    (cd "$1" && ninja -t compdb) | awk -v file="\"$2\"" '
+        $1 == "\"command\":" { command = $0 }
+        $1 == "\"file\":" && index($0, file) { print command; exit }' |
+        sed 's/^ *"command": "//; s/",$//; s/\\\(["\\]\)/\1/g
+            s/ -MD -MT [^ ]* -MF [^ ]*//; s/ -o [^ ]*//'
+}
+
+# compiles BUILD NAME FILE...: a mutant's files that are C; headers have no command of their own
+compiles() {
+    from=$1 name=$2
+    shift 2
+    mkdir -p "$scratch/tests" && cp -r "$tree/tests/mutants" "$scratch/tests/" || exit 2
+    for f; do copy_file "$tree/$f" "$scratch/$f"; done
+    tables apply "$scratch" "$name" || return 1
+    for f; do
+        case $f in *.c) ;; *) continue ;; esac
+        command=$(compile_command "$from" "$tree/$f")
+        [ -n "$command" ] || continue
+        command=${command%"$tree/$f"}\"$scratch/$f\"
+        n=$((n + 1))
+        (cd "$from" && eval "$command -fsyntax-only -w -I\"$tree/${f%/*}\"") || return 1
+    done
+}
+
+# check [BUILD]
+check_only() {
+    [ -f "${1-}/build.ninja" ] || return 0
+    scratch=$(mktemp -d) || exit 2
+    trap 'rm -rf "$scratch"' EXIT
+    tables list "$tree" >"$scratch/all"
+    n=0 bad=0
+    while IFS="$tab" read -r name tests files breaks; do
+        # shellcheck disable=SC2086
+        compiles "$1" "$name" $files </dev/null ||
+            { bad=$((bad + 1)); echo "$name does not compile"; }
+    done <"$scratch/all"
+    echo "$n edited files compiled, $bad mutants wrong"
+    [ "$n" -gt 0 ] && [ $bad -eq 0 ]
+}
+
 # ---- all -----------------------------------------------------------------------------------
 # choose [NAME...]: the lines of `tables list` that are tried
 choose() {
@@ -165,7 +209,7 @@ try_all() {
 
 main() {
     tables check "$tree" || exit 1
-    [ -z "$check" ] || exit 0
+    [ -z "$check" ] || { check_only "$@"; exit; }
     mkdir -p "$work" || exit 2
     choose "$@"
     needed=$(cut -f 2 "$work/chosen" | tr ' ' '\n' | sort -u)

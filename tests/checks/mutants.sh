@@ -106,6 +106,13 @@ says 'no_c +wrong .*does not compile: .*som'
 says 'endless +wrong .*went on for 2 s'
 says '6 tried, 3 caught, 1 survived, 2 not'
 
+# without running anything: the same, and what a build's own commands say
+cmake -S "$tree" -B "$work/build" -G Ninja >"$work/out" 2>&1 || fail "cmake failed"
+run 0 --check
+run 1 --check "$work/build"
+says 'no_c does not compile'
+says '6 edited files compiled, 1 mutants wrong'
+
 # what cannot be tried, all of it told at once
 {
     mutant gone 'test_one' 'return a + b;' 'return 0;'
@@ -122,7 +129,8 @@ says 'no_test: there is no test test_three'
 says '"minus" is there twice'
 run 1
 rm "$tree/tests/mutants/bad.txt"
-run 0 --check
+run 0 --check "$work/build"
+says '3 edited files compiled, 0 mutants wrong'
 
 # a tree whose own tests fail proves nothing
 sed 's/a + b/a + b + 1/' "$tree/src/add.c" >"$work/add.c" && cp "$work/add.c" "$tree/src/add.c"

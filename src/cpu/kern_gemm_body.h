@@ -153,56 +153,81 @@ VEC_INLINE float peak_product(int rounds)
 
 /* ---- endings ---- */
 
-// x / (1 + 2^t)
-VEC_INLINE vf over_power(vf x, vf t, const bool exact)
+// x / (1 + 2^t), of n vectors
+VEC_INLINE void over_power(vf *x, vf *t, const int n, const bool exact)
 {
-    const vf d = v_add(v_exp2(v_min(v_set1(120), t), exact), v_set1(1));
-    return v_div(x, d);
+    VEC_EACH t[i] = v_min(v_set1(120), t[i]);
+    v_exp2_each(t, n, exact);
+    VEC_EACH x[i] = v_div(x[i], v_add(t[i], v_set1(1)));
 }
 
 // x / (1 + e^-x)
-VEC_INLINE vf silu(vf x, const bool exact)
+VEC_INLINE void silu(vf *x, const int n, const bool exact)
 {
-    return over_power(x, v_mul(x, v_set1(-VEC_LOG2E)), exact);
+    vf t[VEC_MOST];
+    VEC_EACH t[i] = v_mul(x[i], v_set1(-VEC_LOG2E));
+    over_power(x, t, n, exact);
 }
 
 // 0.5 x (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x^3)
-VEC_INLINE vf gelu(vf x, const bool exact)
+VEC_INLINE void gelu(vf *x, const int n, const bool exact)
 {
     // -2 log2(e) sqrt(2/pi), and that times 0.044715
-    const vf p = v_fma(v_mul(x, x), v_set1(-0.102943240f), v_set1(-2.30220820f));
-    return over_power(x, v_mul(x, p), exact);
+    const vf slope = v_set1(-2.30220820f), cubic = v_set1(-0.102943240f);
+    vf t[VEC_MOST];
+    VEC_EACH t[i] = v_mul(x[i], x[i]);
+    VEC_EACH t[i] = v_fma(t[i], cubic, slope);
+    VEC_EACH t[i] = v_mul(x[i], t[i]);
+    over_power(x, t, n, exact);
 }
 
-// lanes [j, j + n) of all rows of a tile
-VEC_INLINE void end_lanes(const float *c, const gemm_end *e, int j, int n,
-                          const enum gemm_end_op op, const dtype type)
+// a tile's bias and gate, of n vectors from one column on
+typedef struct end_columns {
+    vf bias[GEMM_VECTORS], bias_up[GEMM_VECTORS], gate[GEMM_VECTORS];
+} end_columns;
+
+// n vectors of one row, each of `lanes` elements
+VEC_INLINE void end_row(const float *c, char *y, const end_columns *k, const int n, int lanes,
+                        const enum gemm_end_op op, const dtype type)
 {
     const bool exact = type == DTYPE_F32;
-    const vf zero = v_set1(0), bias = e->bias ? v_load_n(e->bias + j, n) : zero;
-    const vf bias_up = e->bias_up ? v_load_n(e->bias_up + j, n) : zero;
-    const vf gate = e->gate ? v_load_n(e->gate + j, n) : v_set1(1);
-    char *y = e->y;
-    for (int r = 0; r < e->rows; r++, c += GEMM_COLS, y += e->ld * dtype_size(type)) {
-        vf v = v_add(v_load(c + j), bias);
-        if (op == GEMM_GELU) v = gelu(v, exact);
-        if (op == GEMM_SILU) v = silu(v, exact);
-        if (op == GEMM_GEGLU)
-            v = v_mul(gelu(v, exact), v_add(v_load(c + GEMM_COLS / 2 + j), bias_up));
-        if (op == GEMM_ADD) v = v_fma(gate, v, v_get_n(y, type, j, n));
-        if (n == VL)
-            v_put(y, type, j, v);
-        else
-            v_put_n(y, type, j, v, n);
-    }
+    vf v[GEMM_VECTORS];
+    VEC_EACH v[i] = v_add(v_load(c + i * VL), k->bias[i]);
+    if (op == GEMM_GELU || op == GEMM_GEGLU) gelu(v, n, exact);
+    if (op == GEMM_SILU) silu(v, n, exact);
+    if (op == GEMM_GEGLU)
+        VEC_EACH v[i] = v_mul(v[i], v_add(v_load(c + GEMM_COLS / 2 + i * VL), k->bias_up[i]));
+    if (op == GEMM_ADD) VEC_EACH v[i] = v_fma(k->gate[i], v[i], v_get_n(y, type, i * VL, lanes));
+    VEC_EACH v_put_n(y, type, i * VL, v[i], lanes);
+}
+
+// columns [j, j + (n - 1) * VL + lanes) of all rows of a tile
+VEC_INLINE void end_rows(const float *c, const gemm_end *e, int j, const int n, int lanes,
+                         const enum gemm_end_op op, const dtype type)
+{
+    const vf zero = v_set1(0), one = v_set1(1);
+    end_columns k;
+    VEC_EACH k.bias[i] = e->bias ? v_load_n(e->bias + j + i * VL, lanes) : zero;
+    VEC_EACH k.bias_up[i] = e->bias_up ? v_load_n(e->bias_up + j + i * VL, lanes) : zero;
+    VEC_EACH k.gate[i] = e->gate ? v_load_n(e->gate + j + i * VL, lanes) : one;
+    char *y = (char *)e->y + (size_t)j * dtype_size(type);
+    for (int r = 0; r < e->rows; r++, c += GEMM_COLS, y += e->ld * dtype_size(type))
+        end_row(c + j, y, &k, n, lanes, op, type);
 }
 
 VEC_INLINE void end_op(const float *c, const gemm_end *e, const enum gemm_end_op op,
                        const dtype type)
 {
-    int j = 0;
-    for (; j + VL <= e->cols; j += VL) end_lanes(c, e, j, VL, op, type);
-    if (j < e->cols) end_lanes(c, e, j, e->cols - j, op, type);
+    // the vectors of a whole tile together
+    const int n = op == GEMM_GEGLU ? GEMM_VECTORS / 2 : GEMM_VECTORS;
+    if (e->cols == n * VL) {
+        end_rows(c, e, 0, n, VL, op, type);
+        return;
+    }
+    for (int j = 0; j < e->cols; j += VL) {
+        const int left = e->cols - j;
+        end_rows(c, e, j, 1, left < VL ? left : VL, op, type);
+    }
 }
 
 VEC_INLINE void end_type(const float *c, const gemm_end *e, const dtype type)

@@ -178,6 +178,7 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
     gemm_tile t = { .panel = panel_of(job, panel, b->k_block), .steps = steps };
     gemm_end end = end_of(job, panel);
     char *y = end.y;
+    t.cols = job->op == GEMM_GEGLU ? k->nr : end.cols;
     t.more = b->k_block > 0;
     t.x_stride = x_stride_of(job);
     t.y_stride = end.ld * dtype_size(end.type);

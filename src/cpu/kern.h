@@ -37,7 +37,7 @@ typedef struct gemm_tile {
     const void *x;        // first row, as x_type, k padded to whole steps
     size_t x_stride;      // bytes from one row to the next
     const void *panel;    // packed weights, `steps` steps
-    int rows;             // 1..mr
+    int rows, cols;       // 1..mr, 1..nr: so many sums are wanted, others may be left out
     int steps;            // groups of k_step values of k
     bool more;            // c already holds the sums over smaller k
     const void *x_ahead;  // rows that will be read next, at the same stride

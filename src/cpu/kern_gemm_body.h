@@ -21,15 +21,15 @@ VEC_INLINE vf quantum(const char *p)
     return v_set1(f);
 }
 
-// c += x w for `rows` rows, each x[r][at] a quantum
+// c += x w for `rows` rows, each x[r][at] a quantum, and `vectors` columns
 VEC_INLINE void add_products(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM_ROWS],
-                             size_t at, const vf w[GEMM_VECTORS], const int rows)
+                             size_t at, const vf w[GEMM_VECTORS], const int rows, const int vectors)
 {
     VEC_UNROLL
     for (int r = 0; r < rows; r++) {
         const vf a = quantum(x[r] + at);
         VEC_UNROLL
-        for (int v = 0; v < GEMM_VECTORS; v++)
+        for (int v = 0; v < vectors; v++)
 #if defined(GEMM_DOT)
             c[r][v] = gemm_dot(c[r][v], a, w[v]);
 #else
@@ -40,22 +40,24 @@ VEC_INLINE void add_products(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[
 
 // c += step s of x and of the panel
 VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM_ROWS],
-                         const void *panel, size_t s, const int rows, const enum product product)
+                         const void *panel, size_t s, const int rows, const int vectors,
+                         const enum product product)
 {
     vf w[GEMM_VECTORS];
     VEC_UNROLL
-    for (int v = 0; v < GEMM_VECTORS; v++)
+    for (int v = 0; v < vectors; v++)
         w[v] = product == F32_BF16
                    ? v_load_bf16((const uint16_t *)panel + s * GEMM_COLS + (size_t)v * VL)
                    : v_load((const float *)panel + s * GEMM_COLS + (size_t)v * VL);
-    add_products(c, x, s * sizeof(float), w, rows);
+    add_products(c, x, s * sizeof(float), w, rows, vectors);
 }
 
 #define CACHE_LINE 64
 #define GROUP 16  // steps between prefetches of x: a line of quanta
 #define QUARTER 4 // steps between prefetches of panels
 
-VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product product)
+VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
+                          const enum product product)
 {
     const size_t step_bytes = GEMM_COLS * (product == F32_BF16 ? sizeof(uint16_t) : sizeof(float));
     const char *panel = t->panel;
@@ -65,7 +67,7 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product
     for (int r = 0; r < rows; r++) {
         x[r] = (const char *)t->x + (size_t)r * t->x_stride;
         VEC_UNROLL
-        for (int v = 0; v < GEMM_VECTORS; v++)
+        for (int v = 0; v < vectors; v++)
             c[r][v] = t->more ? v_load(t->c + r * GEMM_COLS + v * VL) : v_set1(0);
     }
     // fetch where this tile will end, or the sums of the next one
@@ -87,9 +89,10 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product
             for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
                 __builtin_prefetch(ahead, 0, 2);
             VEC_UNROLL
-            for (size_t i = 0; i < QUARTER; i++) add_step(c, x, panel, s + i, rows, product);
+            for (size_t i = 0; i < QUARTER; i++)
+                add_step(c, x, panel, s + i, rows, vectors, product);
         }
-        for (; s < n; s++) add_step(c, x, panel, s, rows, product);
+        for (; s < n; s++) add_step(c, x, panel, s, rows, vectors, product);
         panel += GROUP * step_bytes;
         VEC_UNROLL
         for (int r = 0; r < rows; r++) x[r] += GROUP * sizeof(float);
@@ -97,25 +100,33 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const enum product
     VEC_UNROLL
     for (int r = 0; r < rows; r++) {
         VEC_UNROLL
-        for (int v = 0; v < GEMM_VECTORS; v++) v_store(t->c + r * GEMM_COLS + v * VL, c[r][v]);
+        for (int v = 0; v < vectors; v++) v_store(t->c + r * GEMM_COLS + v * VL, c[r][v]);
+    }
+}
+
+VEC_INLINE void tile_columns(const gemm_tile *t, const int vectors, const enum product product)
+{
+    switch (t->rows) {
+    case 1: tile_rows(t, 1, vectors, product); break;
+    case 2: tile_rows(t, 2, vectors, product); break;
+#if GEMM_ROWS > 2
+    case 3: tile_rows(t, 3, vectors, product); break;
+    case 4: tile_rows(t, 4, vectors, product); break;
+#endif
+#if GEMM_ROWS > 4
+    case 5: tile_rows(t, 5, vectors, product); break;
+    case 6: tile_rows(t, 6, vectors, product); break;
+#endif
+    default: assert(0);
     }
 }
 
 VEC_INLINE void tile_product(const gemm_tile *t, const enum product product)
 {
-    switch (t->rows) {
-    case 1: tile_rows(t, 1, product); break;
-    case 2: tile_rows(t, 2, product); break;
-#if GEMM_ROWS > 2
-    case 3: tile_rows(t, 3, product); break;
-    case 4: tile_rows(t, 4, product); break;
-#endif
-#if GEMM_ROWS > 4
-    case 5: tile_rows(t, 5, product); break;
-    case 6: tile_rows(t, 6, product); break;
-#endif
-    default: assert(0);
-    }
+    if (t->cols > GEMM_COLS / 2)
+        tile_columns(t, GEMM_VECTORS, product);
+    else
+        tile_columns(t, GEMM_VECTORS / 2, product);
 }
 
 // the products of one full tile, again and again, without memory

@@ -14,9 +14,16 @@
 // With few rows the weights stream from memory: shorter blocks, in the order in which they lie
 #define FEW_TILES 16
 #define FEW_STEPS 512
-#define MAX_ROWS 6     // of any kernel's tile
-#define MAX_COLS 64    // of any kernel's panel
-#define BLOCK_TILES 32 // tiles whose rows are converted, or whose sums are kept, together
+// and with fewer still, if a step is wide, multiplying takes less time than reading: blocks that
+// stay in the first-level cache, so that reading never stops
+#define FEWEST_TILES 3
+#define WIDE_STEP 256 // bytes
+#define FEWEST_STEPS 64
+#define ALONE_AHEAD 4096  // so far ahead a tile that is alone fetches
+#define STEPS_TOGETHER 16 // of a kernel's loop: blocks of k are so many, or a multiple
+#define MAX_ROWS 6        // of any kernel's tile
+#define MAX_COLS 64       // of any kernel's panel
+#define BLOCK_TILES 32    // tiles whose rows are converted, or whose sums are kept, together
 #define LINE 64
 
 static size_t round_up(size_t n, size_t to)
@@ -60,9 +67,15 @@ static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
     job->steps = panel_steps(k, w);
     // one tile needs no blocks of k: nothing is read twice
     const bool few = job->tiles <= FEW_TILES;
-    const int most = job->tiles <= 1 ? job->steps : few ? FEW_STEPS : MAX_STEPS;
+    const bool fewest = job->tiles <= FEWEST_TILES && step_bytes(k) >= WIDE_STEP;
+    const int most = job->tiles <= 1 ? job->steps
+                     : fewest        ? FEWEST_STEPS
+                     : few           ? FEW_STEPS
+                                     : MAX_STEPS;
     job->n_blocks = ceil_div(job->steps, most);
     job->block_steps = ceil_div(job->steps, job->n_blocks);
+    if (job->n_blocks > 1)
+        job->block_steps = ceil_div(job->block_steps, STEPS_TOGETHER) * STEPS_TOGETHER;
     job->group = job->n_blocks == 1 ? job->panels : few ? 1 : GROUP_PANELS;
     job->convert = k->x_type != k->type || w->in % k->k_step != 0;
     // converted rows are kept for a block of rows only, x as it is needs no such blocks
@@ -81,9 +94,15 @@ static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
 
 size_t pi0_gemm_work(const gemm_kernel *k, const weight *w, int rows, int n_threads)
 {
-    gemm_job job;
-    plan(&job, k, w, rows);
-    return job.thread_work * (size_t)n_threads;
+    // enough for fewer rows too: theirs may be cut into more blocks of k
+    const int counts[] = { rows, FEW_TILES * k->mr, FEWEST_TILES * k->mr, k->mr };
+    size_t most = 0;
+    for (int i = 0; i < 4; i++) {
+        gemm_job job;
+        plan(&job, k, w, counts[i] < rows ? counts[i] : rows);
+        if (job.thread_work > most) most = job.thread_work;
+    }
+    return most * (size_t)n_threads;
 }
 
 // first row of tile i; all tiles have the same height or, the last ones, one row less, so that no
@@ -183,12 +202,17 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
     t.x_stride = x_stride_of(job);
     t.y_stride = end.ld * dtype_size(end.type);
     t.y_bytes = last ? end.cols * (int)dtype_size(end.type) : 0;
-    // the last tiles fetch, so that it is not evicted again before it is read; one tile alone reads
-    // straight through memory, which the processor foresees better
+    // the last tiles fetch, so that it is not evicted again before it is read
     const int fetchers = hi - lo < 16 ? hi - lo : 16, groups = steps / 4 + 1;
     const int lines = (int)((size_t)steps * step_bytes(k) / LINE);
-    const int ahead_lines = hi - lo > 1 ? ceil_div(ceil_div(lines, fetchers), groups) : 0;
+    int ahead_lines = hi - lo > 1 ? ceil_div(ceil_div(lines, fetchers), groups) : 0;
     t.ahead = next;
+    // one tile alone reads straight through memory: with one or two rows so fast that the processor
+    // foresees it better
+    if (job->tiles == 1 && job->x.rows > 2) {
+        t.ahead = (const char *)t.panel + ALONE_AHEAD;
+        ahead_lines = (int)(4 * step_bytes(k) / LINE);
+    }
     for (int i = lo; i < hi; i++) {
         const int row = tile_row(job, i);
         t.rows = end.rows = tile_row(job, i + 1) - row;

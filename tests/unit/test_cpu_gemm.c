@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_cpu_gemm.c - every matrix kernel of this machine against sums in double: random sizes and
  * strides, all endings, guards around what is written; packing from every stored form; the same
- * bits for any number of threads and whatever other rows there are. */
+ * bits for any number of threads and whatever other rows there are; memory for fewer rows. */
 #include "core/cpu.h"
 #include "core/pool.h"
 #include "cpu/gemm.h"
@@ -404,7 +404,30 @@ static void other_rows_do_not_matter(void **state)
         }
 }
 
-// more rows than are converted at a time, and more panels and blocks of k than are kept
+// more panels than are gone through together, and a narrow one
+static void check_large(const gemm_kernel *k, int rows, pool *threads)
+{
+    layer l = { .k = k, .op = GEMM_STORE, .rows = rows };
+    mat y[WEIGHT_PARTS];
+    l.w = (weight){ .n_parts = 1, .in = 1153 * k->k_step, .type = k->type };
+    l.w.out = 17 * k->nr + 3;
+    random_part(&l, 0, l.w.out);
+    l.w.packed = allocate(pi0_gemm_packed_size(k, &l.w));
+    pi0_gemm_pack(threads, k, &l.w);
+    l.x = random_mat(l.rows, l.w.in, k->type);
+    random_outputs(&l);
+    run_layer(&l, threads, y);
+    check_guards(&l, y);
+    for (int n = 0; n < 200; n++) {
+        const int r = random_int(0, l.rows - 1), c = random_int(0, l.w.out - 1);
+        double bound, want = expected(&l, r, c, 0, y[0].type, &bound);
+        assert_true(fabs(dtype_load(y[0].type, mat_row(y[0], r), c) - want) <= bound);
+    }
+    free_outputs(&l, y);
+    free_layer(&l);
+}
+
+// so many rows that they are converted in blocks, and few, with other blocks of k
 static void large_layers(void **state)
 {
     (void)state;
@@ -412,29 +435,24 @@ static void large_layers(void **state)
     pi0_error err;
     expect_ok(pi0_pool_create(&threads, 2, &err), &err);
     for (int i = 0; i < n_kernels; i++) {
-        const gemm_kernel *k = kernel[i];
-        layer l = { .k = k, .op = GEMM_STORE, .rows = 33 * k->mr + 1 };
-        mat y[WEIGHT_PARTS];
-        l.w = (weight){ .n_parts = 1, .in = 1153 * k->k_step, .type = k->type };
-        l.w.out = 17 * k->nr + 3;
-        random_part(&l, 0, l.w.out);
-        l.w.packed = allocate(pi0_gemm_packed_size(k, &l.w));
-        pi0_gemm_pack(threads, k, &l.w);
-        l.x = random_mat(l.rows, l.w.in, k->type);
-        random_outputs(&l);
-        run_layer(&l, threads, y);
-        check_guards(&l, y);
-        // some of the values
-        for (int n = 0; n < 200; n++) {
-            double bound;
-            const int r = random_int(0, l.rows - 1), c = random_int(0, l.w.out - 1);
-            const double want = expected(&l, r, c, 0, y[0].type, &bound);
-            assert_true(fabs(dtype_load(y[0].type, mat_row(y[0], r), c) - want) <= bound);
-        }
-        free_outputs(&l, y);
-        free_layer(&l);
+        const int rows[] = { 33 * kernel[i]->mr + 1, 8 * kernel[i]->mr + 2, 2 * kernel[i]->mr - 1 };
+        for (int n = 0; n < 3; n++) check_large(kernel[i], rows[n], threads);
     }
     pi0_pool_free(threads);
+}
+
+static void work_for_many_rows_is_enough_for_fewer(void **state)
+{
+    (void)state;
+    weight w = { .n_parts = 1, .part = { { .rows = 100 } }, .out = 100 };
+    for (int i = 0; i < n_kernels; i++)
+        for (w.in = 1; w.in < 5000; w.in = w.in * 3 + 1) {
+            size_t work, before = 0;
+            for (int rows = 0; rows < 250; rows++, before = work) {
+                work = pi0_gemm_work(kernel[i], &w, rows, 2);
+                if (work < before) fail_msg("%d rows need more than %d", rows - 1, rows);
+            }
+        }
 }
 
 static void no_rows(void **state)
@@ -572,6 +590,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(other_rows_do_not_matter),
         cmocka_unit_test(large_layers),
+        cmocka_unit_test(work_for_many_rows_is_enough_for_fewer),
         cmocka_unit_test(no_rows),
         cmocka_unit_test(packers),
         cmocka_unit_test(packing_rounds_to_nearest_even),

@@ -55,12 +55,18 @@ END {
             sub(/ - .*/, "", name)
             text = comment(i)
             sub(/^[^-]*- /, "", text)
-            if (name == "pi0.h") printf "/** @file */\n/** @mainpage libpi0 and libpi0_client\n *\n * %s */\n", text
-            else printf "/** @file\n * %s */\n", text
+            text = toupper(substr(text, 1, 1)) substr(text, 2)
+            if (name == "pi0.h")
+                printf "/** @file */\n/** @mainpage libpi0 and libpi0_client\n *\n * %s\n *\n" \
+                       " * The functions in groups: <a href=\"modules.html\">Modules</a>. What asks a policy" \
+                       " server in this process's place: pi0_client.h. */\n", text
+            else
+                printf "/** @file\n * %s */\n", text
         } else if (line[i] ~ /^\/\* ----/) {
             title = line[i]
             gsub(/^\/\* -+ | -+ \*\/$/, "", title)
             group = title
+            title = toupper(substr(title, 1, 1)) substr(title, 2)
             gsub(/[^a-z0-9]+/, "_", group)
             if (open) print "/** @} */"
             open = 1

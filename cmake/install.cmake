@@ -38,8 +38,8 @@ configure_file(cmake/pi0.pc.in pi0.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pi0.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # to read, and to begin with
-install(FILES README.md CHANGELOG.md LICENSE packaging/nginx.conf packaging/pi0-serve.service
-        DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE packaging/nginx.conf
+              packaging/pi0-serve.service DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
         PATTERN __pycache__ EXCLUDE PATTERN "*.egg-info" EXCLUDE PATTERN build EXCLUDE)

@@ -21,7 +21,10 @@ fixed_layout=
 setarch "$(uname -m)" -R true 2>/dev/null && fixed_layout="setarch $(uname -m) -R"
 
 # ---- results: one a line: tier, pass or fail or skip or time, name, words ---------------------------
-results=$PWD/build/results.tsv
+# (of this run: two may go on at once)
+results=$(mktemp) || exit 1
+trap 'rm -f "$results"' EXIT
+trap 'exit 1' HUP INT TERM
 say() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$results"; }
 
 # build PRESET [TARGET]
@@ -124,7 +127,6 @@ done
 wants() { case " $wanted " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 mkdir -p build
-: >"$results"
 prefix=
 set --
 for name in $labels; do

@@ -37,11 +37,14 @@ maintainer="${DEBFULLNAME:-pi0.c maintainers} <${DEBEMAIL:-pi0@example.org}>"
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null ||
     stat -c %Y CMakeLists.txt)}
 export SOURCE_DATE_EPOCH
+# a cache of objects may write their paths in its own way
+export CCACHE_BASEDIR=
 umask 022
 
 # ---- the build -----------------------------------------------------------------------------
-# Debian's flags for programs that face a network; no path of this machine in what is built
-flags() { DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get "$1"; }
+# Debian's flags for programs that face a network, and no path of this machine. Without LTO, which
+# Ubuntu adds: each kernel is compiled for its own instruction set, and for no other
+flags() { DEB_BUILD_MAINT_OPTIONS="hardening=+all optimize=-lto" dpkg-buildflags --get "$1"; }
 c_flags="$(flags CPPFLAGS) $(flags CFLAGS) -ffile-prefix-map=$PWD=. -ffile-prefix-map=$out=."
 # as RPATH, not RUNPATH: libraries of libraries are looked for there too
 l_flags="$(flags LDFLAGS) -Wl,--disable-new-dtags"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# packages.sh SOURCE OUT CMAKE CC CXX - makes the packages in OUT, twice: the same bytes. Then: all
-# versions agree, no path of this machine is in them, and what is unpacked is used as use.sh does,
-# from a folder that it was not made for.
+# packages.sh SOURCE OUT CMAKE CC CXX - makes the packages in OUT, twice from one build: the same
+# bytes. Then: all versions agree, no path of this machine is in them, and what is unpacked is used
+# as use.sh does, from a folder that it was not made for.
 source=$1 out=$2 cmake=$3 cc=$4 cxx=$5
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1

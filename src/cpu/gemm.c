@@ -248,6 +248,16 @@ static void run_block(const gemm_job *job, gemm_block *b)
     }
 }
 
+// tiles that a thread's share leaves out of the count: those of the last panel, if they are narrow,
+// take half the time of others
+static int narrow_tiles(const gemm_job *job, int n_threads)
+{
+    const weight *w = job->w;
+    const int nr = job->k->nr, last = w->part[w->n_parts - 1].rows % nr;
+    const bool narrow = w->kind != WEIGHT_GEGLU && last > 0 && last <= nr / 2;
+    return narrow && job->panels > n_threads ? job->tiles / 2 : 0;
+}
+
 static void run_share(void *arg, int thread, int n_threads)
 {
     const gemm_job *job = arg;
@@ -255,7 +265,9 @@ static void run_share(void *arg, int thread, int n_threads)
     char *work = job->work + (size_t)thread * job->thread_work;
     gemm_block b = { .sums = job->sums_bytes ? (float *)work : one };
     if (job->convert) b.x = work + job->sums_bytes;
-    pool_share(job->panels * job->tiles, thread, n_threads, &b.lo, &b.hi);
+    const int all = job->panels * job->tiles;
+    pool_share(all - narrow_tiles(job, n_threads), thread, n_threads, &b.lo, &b.hi);
+    if (thread == n_threads - 1) b.hi = all;
     if (b.lo == b.hi) return;
 
     const int first = b.lo / job->tiles, last = (b.hi - 1) / job->tiles + 1;

@@ -10,8 +10,10 @@ add_custom_target(pi0_thread_tests) # what ThreadSanitizer has to see
 add_library(pi0_test_support STATIC ${support})
 target_include_directories(pi0_test_support PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 target_compile_definitions(pi0_test_support PUBLIC
-                           PI0_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/golden"
-                           $<$<BOOL:${PI0_SANITIZE}>:PI0_TEST_SANITIZED>)
+                           PI0_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}/golden")
+if(PI0_SANITIZE)
+    target_compile_definitions(pi0_test_support PUBLIC PI0_TEST_SANITIZED)
+endif()
 target_link_libraries(pi0_test_support PUBLIC pi0_flags pi0_client_static pi0_wire pi0_static
                                               PkgConfig::PI0_WEBSOCKETS PkgConfig::PI0_CMOCKA
                                               PkgConfig::PI0_MSGPACK PkgConfig::PI0_JANSSON

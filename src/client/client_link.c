@@ -211,10 +211,14 @@ static int receive(pi0_client *c, struct lws *wsi, const void *data, size_t size
         c->in.size = 0;
         c->in_text = !lws_frame_is_binary(wsi);
     }
-    if (size > c->o.max_message - c->in.size || !pi0_bytes_append(&c->in, data, size)) {
+    const bool large = size > c->o.max_message - c->in.size;
+    if (large || !pi0_bytes_append(&c->in, data, size)) {
         lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
-        pi0_fail(&c->fault, PI0_EFORMAT, "%s: a message of more than %zu bytes", c->url,
-                 c->o.max_message);
+        if (large)
+            pi0_fail(&c->fault, PI0_EFORMAT, "%s: a message of more than %zu bytes", c->url,
+                     c->o.max_message);
+        else
+            pi0_fail(&c->fault, PI0_ENOMEM, "%s: no memory for a message", c->url);
         return -1;
     }
     if (!lws_is_final_fragment(wsi)) return 0;

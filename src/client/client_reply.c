@@ -3,8 +3,10 @@
 #include "client/client.h"
 #include "core/error.h"
 #include "wire/numpy.h"
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- metadata as JSON ---- */
@@ -109,10 +111,17 @@ int pi0_client_json(char **text, const void *data, size_t size, const char *name
     msgpack_unpacked u;
     int status = unpack(&u, data, size, name, err);
     if (!status) {
+        // jansson goes on with a part left out where malloc failed: ask errno
+        errno = 0;
         json_t *root = to_json(&u.data);
-        *text = root ? json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        char *made = root ? json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        const bool whole = made && errno != ENOMEM;
         json_decref(root);
-        if (!*text) status = pi0_fail(err, PI0_ENOMEM, "%s: no memory for metadata", name);
+        if (whole)
+            *text = made;
+        else
+            free(made);
+        if (!whole) status = pi0_fail(err, PI0_ENOMEM, "%s: no memory for metadata", name);
     }
     msgpack_unpacked_destroy(&u);
     return status;

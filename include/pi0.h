@@ -265,7 +265,7 @@ typedef struct pi0_inputs {
 
 /* Vision tower and prefix: everything that does not depend on the noise. The keys and values
  * stay in the session until the next call.
- * Errors: PI0_EINVAL, PI0_EFORMAT (tokenizer), PI0_ECANCELED.
+ * Errors: PI0_EINVAL, PI0_EFORMAT (tokenizer), PI0_ENOMEM, PI0_ECANCELED.
  * Source: openpi src/openpi/models_pytorch/pi0_pytorch.py embed_prefix, sample_actions. */
 PI0_API int pi0_observe(pi0_session *session, const pi0_inputs *in, pi0_error *err);
 
@@ -520,7 +520,7 @@ PI0_API int pi0_resize_with_pad(const pi0_image *image, int size, uint8_t *out, 
 
 /* Tokens of a prompt exactly as the checkpoint's own runtime makes them: cleaned, with bos, cut
  * at max_tokens. state as in pi0_inputs. ids: room for `capacity`; *n_ids: how many.
- * Errors: PI0_EINVAL (no tokenizer, invalid UTF-8, no room), PI0_EFORMAT.
+ * Errors: PI0_EINVAL (no tokenizer, invalid UTF-8, no room), PI0_EFORMAT, PI0_ENOMEM.
  * Source: openpi src/openpi/models/tokenizer.py PaligemmaTokenizer.tokenize;
  * lerobot src/lerobot/policies/pi0/processor_pi0.py, pi05/processor_pi05.py. */
 PI0_API int pi0_tokenize(const pi0_model *model, const char *prompt, const double *state,

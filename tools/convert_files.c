@@ -51,7 +51,7 @@ static int copy_folder(conversion *c, const char *from, const char *to, int dept
     DIR *d = opendir(from);
     if (!d) return pi0_fail_errno(c->err, PI0_EIO, "%s: cannot open", from);
     if (mkdir(to, 0777)) status = pi0_fail_errno(c->err, PI0_EIO, "%s: cannot make", to);
-    for (const struct dirent *e; !status && (e = readdir(d));) {
+    for (const struct dirent *e; (e = pi0_folder_next(d, from, &status, c->err));) {
         if (e->d_name[0] == '.') continue;
         char *source = pi0_path_join(from, e->d_name), *target = pi0_path_join(to, e->d_name);
         status = source && target ? copy_any(c, source, target, depth - 1) : no_memory(c);
@@ -91,7 +91,7 @@ static int copy_processors(conversion *c)
     int status = PI0_OK;
     DIR *d = opendir(c->home);
     if (!d) return pi0_fail_errno(c->err, PI0_EIO, "%s: cannot open", c->home);
-    for (const struct dirent *e; !status && (e = readdir(d));) {
+    for (const struct dirent *e; (e = pi0_folder_next(d, c->home, &status, c->err));) {
         const char *dot = strrchr(e->d_name, '.');
         if (strncmp(e->d_name, "policy_", 7) || !dot) continue;
         if (!strcmp(dot, ".json") || !strcmp(dot, ".safetensors")) status = copy_own(c, e->d_name);

@@ -32,7 +32,7 @@ static int add_folder(observation_list *list, const char *dir, pi0_error *err)
     int status = PI0_OK;
     DIR *d = opendir(dir);
     if (!d) return pi0_fail_errno(err, PI0_EIO, "%s: cannot open", dir);
-    for (struct dirent *e; !status && (e = readdir(d));)
+    for (const struct dirent *e; (e = pi0_folder_next(d, dir, &status, err));)
         if (e->d_name[0] != '.' && pi0_observation_file_kind(e->d_name))
             status = add(list, pi0_path_join(dir, e->d_name), err);
     closedir(d);

@@ -104,13 +104,23 @@ int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0
 bool pi0_file_exists(const char *path)
 {
     struct stat st;
-    return !stat(path, &st) && S_ISREG(st.st_mode);
+    if (!stat(path, &st)) return S_ISREG(st.st_mode);
+    return errno != ENOENT && errno != ENOTDIR;
 }
 
 bool pi0_is_directory(const char *path)
 {
     struct stat st;
     return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+const struct dirent *pi0_folder_next(DIR *d, const char *path, int *status, pi0_error *err)
+{
+    if (*status) return NULL;
+    errno = 0;
+    const struct dirent *e = readdir(d);
+    if (!e && errno) *status = pi0_fail_errno(err, PI0_EIO, "%s: cannot list the folder", path);
+    return e;
 }
 
 char *pi0_path_join(const char *dir, const char *name)

@@ -3,6 +3,7 @@
 #ifndef PI0_FILE_H
 #define PI0_FILE_H
 #include "core/error.h"
+#include <dirent.h>
 #include <stdbool.h>
 
 typedef struct file_map {
@@ -25,8 +26,13 @@ void pi0_file_forget(const file_map *map, size_t at, size_t size);
 // an error. PI0_EIO, PI0_ENOMEM, PI0_EFORMAT (too large)
 int pi0_file_read(char **data, size_t *size, const char *path, size_t limit, pi0_error *err);
 
-bool pi0_file_exists(const char *path); // a regular file
+// a regular file, or what cannot be told, as in a folder that must not be looked into: whoever
+// opens it hears why, and nobody goes on as if it were not there
+bool pi0_file_exists(const char *path);
 bool pi0_is_directory(const char *path);
+// the next entry of a folder that was opened; NULL: none is left, *status was not PI0_OK, or it is
+// PI0_EIO now
+const struct dirent *pi0_folder_next(DIR *d, const char *path, int *status, pi0_error *err);
 
 // "dir/name" into a malloc'd string; NULL when out of memory
 char *pi0_path_join(const char *dir, const char *name);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_SIDE 4096 // pixels
 #define ADAPTER_ADVICE                                                                            \
@@ -268,6 +269,17 @@ static int read_file(checkpoint_config *config, const char *path, pi0_error *err
     return status ? status : read_root(config, root, path, err);
 }
 
+// a file of an adapter is there; what cannot be opened may be none
+static int refuse_adapter(const char *path, pi0_error *err)
+{
+    int fd;
+    uint64_t size;
+    const int status = pi0_file_open(&fd, &size, path, err);
+    if (status) return status;
+    close(fd);
+    return pi0_fail(err, PI0_EUNSUPPORTED, "%s: " ADAPTER_ADVICE, path);
+}
+
 int pi0_config_read(checkpoint_config *config, const char *dir, pi0_error *err)
 {
     char *path = pi0_path_join(dir, "config.json"),
@@ -276,7 +288,7 @@ int pi0_config_read(checkpoint_config *config, const char *dir, pi0_error *err)
     if (!path || !adapter)
         status = pi0_fail(err, PI0_ENOMEM, "%s: no memory for its config", dir);
     else if (pi0_file_exists(adapter))
-        status = pi0_fail(err, PI0_EUNSUPPORTED, "%s: " ADAPTER_ADVICE, adapter);
+        status = refuse_adapter(adapter, err);
     else
         status = read_file(config, path, err);
     free(path);

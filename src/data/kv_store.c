@@ -117,8 +117,10 @@ static int add_folder(kv_store *kv, const char *dir, const char *name, pi0_error
     char *folder = pi0_path_join(dir, name);
     char *array = folder ? pi0_path_join(folder, ".zarray") : NULL;
     int status = array ? PI0_OK : no_memory(err);
-    DIR *d = !status && pi0_file_exists(array) ? opendir(folder) : NULL;
-    for (struct dirent *e; d && !status && (e = readdir(d));)
+    const bool is_array = !status && pi0_file_exists(array);
+    DIR *d = is_array ? opendir(folder) : NULL;
+    if (is_array && !d) status = pi0_fail_errno(err, PI0_EIO, "%s: cannot open", folder);
+    for (const struct dirent *e; d && (e = pi0_folder_next(d, folder, &status, err));)
         if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
             status = add_file(kv, folder, name, e->d_name, err);
     if (d) closedir(d);
@@ -133,7 +135,7 @@ static int open_folders(kv_store *kv, const char *dir, pi0_error *err)
     int status = PI0_OK;
     DIR *d = opendir(dir);
     if (!d) return pi0_fail_errno(err, PI0_EIO, "%s: cannot open", dir);
-    for (struct dirent *e; !status && (e = readdir(d));)
+    for (const struct dirent *e; (e = pi0_folder_next(d, dir, &status, err));)
         if (e->d_name[0] != '.') status = add_folder(kv, dir, e->d_name, err);
     closedir(d);
     if (!status && !kv->n)

@@ -20,11 +20,13 @@ int pi0_serve_record_open(serve_record *r, const char *dir, pi0_error *err)
         return pi0_fail_errno(err, PI0_EIO, "--record %s", dir);
     DIR *d = opendir(dir);
     if (!d) return pi0_fail_errno(err, PI0_EIO, "--record %s", dir);
-    for (const struct dirent *e; (e = readdir(d));) {
+    int status = PI0_OK;
+    for (const struct dirent *e; (e = pi0_folder_next(d, dir, &status, err));) {
         unsigned long n;
         if (sscanf(e->d_name, "request_%lu", &n) == 1 && n >= r->next) r->next = n + 1;
     }
     closedir(d);
+    if (status) return status;
     if (access(dir, W_OK | X_OK)) return pi0_fail_errno(err, PI0_EIO, "--record %s", dir);
     return PI0_OK;
 }

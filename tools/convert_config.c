@@ -4,6 +4,8 @@
  * written out that decides the result. */
 #include "convert.h"
 #include "data/json.h"
+#include "output_file.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,12 @@ static int no_memory(conversion *c)
 // statistics that a robot's file names come along, as an asset of that name
 #define OWN_ASSET "statistics"
 
+static int make_folder(conversion *c, const char *path)
+{
+    if (!mkdir(path, 0777) || errno == EEXIST) return PI0_OK;
+    return pi0_fail_errno(c->err, PI0_EIO, "%s: cannot make the folder", path);
+}
+
 static int take_statistics(conversion *c, json_t *policy, const char *file)
 {
     const char *path = json_string_value(json_object_get(policy, "statistics"));
@@ -28,11 +36,9 @@ static int take_statistics(conversion *c, json_t *policy, const char *file)
     char *assets = pi0_path_join(c->part, "assets"),
          *own = pi0_path_join(c->part, "assets/" OWN_ASSET);
     int status = from && assets && own ? PI0_OK : no_memory(c);
-    if (!status) {
-        mkdir(assets, 0777);
-        mkdir(own, 0777);
-        status = pi0_convert_copy(c, from, "assets/" OWN_ASSET "/norm_stats.json");
-    }
+    if (!status) status = make_folder(c, assets);
+    if (!status) status = make_folder(c, own);
+    if (!status) status = pi0_convert_copy(c, from, "assets/" OWN_ASSET "/norm_stats.json");
     free(folder);
     free(from);
     free(assets);
@@ -111,8 +117,8 @@ int pi0_convert_config(conversion *c, const pi0_info *model, const pi0_policy_in
         status = make_policy(c, root);
     if (!status) write_sizes(c, root, model);
     if (!status && info) write_out(json_object_get(root, "policy"), info);
-    if (!status && json_dump_file(root, path, JSON_INDENT(2) | JSON_REAL_PRECISION(17)))
-        status = pi0_fail(c->err, PI0_EIO, "%s: cannot write", path);
+    if (!status)
+        status = pi0_output_json(root, path, JSON_INDENT(2) | JSON_REAL_PRECISION(17), c->err);
     json_decref(root);
     free(path);
     return status;

@@ -4,6 +4,7 @@
  * that lie in them. */
 #include "trace_file.h"
 #include "fail.h"
+#include "output_file.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,8 +175,8 @@ int pi0_trace_write(const trace *t, const runner *r, const char *path, pi0_error
                   r->made.n_threads, "events lost", (json_int_t)t->lost);
     if (!root) return pi0_fail(err, PI0_ENOMEM, "no memory for a trace");
     pi0_interrupt_hold(true);
-    const int failed = json_dump_file(root, path, JSON_COMPACT);
+    const int status = pi0_output_json(root, path, JSON_COMPACT, err);
     pi0_interrupt_hold(false);
     json_decref(root);
-    return failed ? pi0_fail(err, PI0_EIO, "%s: cannot be written", path) : PI0_OK;
+    return status;
 }

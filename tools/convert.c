@@ -103,20 +103,33 @@ static int open_part(pi0_model **m, conversion *c)
     return pi0_load(m, c->part, &opt, c->err);
 }
 
+// the robot of what was written, where there is one; where LeRobot's processors came along but
+// cannot be read it is no model without a robot
+static int robot_of(conversion *c, const pi0_model *m, bool *robot, pi0_policy_info *p)
+{
+    pi0_error why;
+    *robot = !pi0_model_policy(m, p, &why);
+    if (*robot || why.code != PI0_EIO) return PI0_OK;
+    char *path = pi0_path_join(c->part, "policy_preprocessor.json");
+    const bool there = !path || pi0_file_exists(path);
+    free(path);
+    return there ? pi0_fail(c->err, why.code, "%s", why.message) : PI0_OK;
+}
+
 // load it; write out what it is
 static int load_part(conversion *c, convert_result *r)
 {
     pi0_model *m;
     pi0_info info;
     pi0_policy_info p;
-    pi0_error why;
+    bool robot;
     int status = open_part(&m, c);
     if (status) return status;
     pi0_model_info(m, &info);
-    const bool robot = !pi0_model_policy(m, &p, &why);
     r->horizon = info.horizon;
+    status = robot_of(c, m, &robot, &p);
     if (robot) snprintf(r->config, sizeof r->config, "%s", p.config);
-    if (!info.horizon)
+    if (!status && !info.horizon)
         status =
             pi0_fail(c->err, PI0_EINVAL,
                      "config \"%s\" does not say how long an action chunk is: give --horizon N",

@@ -251,9 +251,12 @@ static int give_names(const synth_paths *p, pi0_error *err)
 {
     if (rename(p->config_part, p->config))
         return pi0_fail_errno(err, PI0_EIO, "%s: cannot rename to %s", p->config_part, p->config);
-    if (rename(p->model_part, p->model))
-        return pi0_fail_errno(err, PI0_EIO, "%s: cannot rename to %s", p->model_part, p->model);
-    return PI0_OK;
+    if (!rename(p->model_part, p->model)) return PI0_OK;
+    const int status =
+        pi0_fail_errno(err, PI0_EIO, "%s: cannot rename to %s", p->model_part, p->model);
+    // a config without tensors is no checkpoint; over an old one, its tensors are still there
+    if (access(p->model, F_OK)) unlink(p->config);
+    return status;
 }
 
 int pi0_synth_write(const char *dir, const synth_job *job, uint64_t *bytes, pi0_error *err)
@@ -270,9 +273,9 @@ int pi0_synth_write(const char *dir, const synth_job *job, uint64_t *bytes, pi0_
         if (status) {
             unlink(paths.model_part);
             unlink(paths.config_part);
-            if (paths.made_dir) rmdir(dir);
         }
     }
+    if (status && paths.made_dir) rmdir(dir);
     free(list.tensors);
     free_paths(&paths);
     return status;

@@ -33,6 +33,7 @@ static void fail_each(const checkpoint_kinds *kinds, int i, const char *backend,
     pi0_error err;
     load l = { .path = kinds->kind[i].path, .opt = checkpoint_kinds_options(kinds, i) };
     l.opt.backend = backend;
+    if (i == NAMED) l.opt.n_threads = 2; // and the pool that packs
     alloc_watch_jansson(json);
     expect_ok(pi0_load(&m, l.path, &l.opt, &err), &err);
     pi0_model_info(m, &l.whole);

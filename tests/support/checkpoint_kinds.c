@@ -78,7 +78,7 @@ pi0_options checkpoint_kinds_options(const checkpoint_kinds *k, int i)
     pi0_default_options(&opt);
     opt.tokenizer = k->words;
     opt.config = k->kind[i].config[0] ? k->kind[i].config : NULL;
-    opt.n_threads = 2;
+    opt.n_threads = 1;
     opt.num_steps = 1;
     return opt;
 }

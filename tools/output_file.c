@@ -18,10 +18,10 @@ int pi0_output_open(FILE **file, char part[OUTPUT_PATH], const char *path, pi0_e
 
 int pi0_output_close(FILE *file, const char *part, const char *path, int status, pi0_error *err)
 {
-    // the reason is that of the write that failed, not what closing leaves behind
+    // the reason is that of the write that failed; where it failed long ago the disk is asked again
     errno = 0;
     bool bad = fflush(file) || ferror(file);
-    if (!errno) errno = EIO;
+    if (bad && !errno && write(fileno(file), " ", 1) == 1) errno = EIO;
     if (bad && !status) status = pi0_fail_errno(err, PI0_EIO, "%s: cannot write", part);
     bad = fclose(file);
     if (bad && !status) status = pi0_fail_errno(err, PI0_EIO, "%s: cannot write", part);

@@ -17,7 +17,7 @@ END {
         else printf "%-10s %6d %6d %11d %6s\n", name, count[name, "pass"], count[name, "fail"],
                     count[name, "skip"], seconds[name]
     }
-    for (i = 1; i <= skips; i++) print "DID NOT RUN: " skipped[i]
+    for (i = 1; i <= skips; i++) print "SKIP: " skipped[i]
     for (i = 1; i <= fails; i++) print "FAILED: " failed[i]
     printf "%d passed, %d failed, %d did not run, %d s\n", sum["pass"], sum["fail"], sum["skip"], all
     exit !(sum["pass"] > 0 && sum["fail"] == 0)

@@ -48,7 +48,7 @@ void pi0_demo_print(const demo_run *d)
                d->reached, d->all.success);
     if (d->other) printf("  in %d of them another block was done\n", d->other);
     if (d->steps_mean >= 0)
-        printf("  steps to success: %.1f on average; the expert that it learned from: %.1f\n",
+        printf("  steps to success: %.1f on average; the scripted expert: %.1f\n",
                d->steps_mean, d->expert_steps_mean);
     printf("  a plan: %.1f ms (median of %d), p99 %.1f ms\n", d->ms_p50, d->n_plans, d->ms_p99);
 }

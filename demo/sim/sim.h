@@ -53,7 +53,7 @@ void sim_state(const sim_scene *s, double state[SIM_COMMAND]);
 // reach: the hand is at block i; place: block i lies in the bowl, let go
 bool sim_done(const sim_scene *s, int i);
 int sim_block_of(const sim_scene *s, sim_colour colour); // index of the block of a colour
-// the rule that the policies learned from: the command for this state, block i asked for
+// the scripted rule: the command for this state, block i asked for
 void sim_expert(const sim_scene *s, int i, double command[SIM_COMMAND]);
 double sim_distance(sim_point a, sim_point b);
 

@@ -19,6 +19,7 @@ MAX_MOVE = 0.08  # of the hand in a step
 MAX_GRIP = 0.5  # of the gripper in a step
 GRASP = 0.04  # closing grasps a block this near to the hand
 INSIDE = 0.06  # a block this near to the bowl's centre is in it
+SURE = 0.05  # and this near, it is so beyond doubt for who sees pixels
 REACHED = 0.05  # a hand this near to a block has reached it
 APART = 0.17  # between things when a scene starts
 NEAR = 0.012  # where the expert takes the hand for arrived
@@ -75,9 +76,13 @@ class Scene:
         """Whether what the sentence for this block asks is so."""
         if self.task == "reach":
             return bool(np.linalg.norm(self.hand - self.blocks[block]) < REACHED)
-        return bool(self.held != block and np.linalg.norm(self.blocks[block] - self.bowl) < INSIDE)
+        return self.lies_within(block, INSIDE)
 
-    def expert(self, block: int) -> np.ndarray:
+    def lies_within(self, block: int, far: float) -> bool:
+        """Whether a block that nobody holds is so near to the bowl's centre."""
+        return bool(self.held != block and np.linalg.norm(self.blocks[block] - self.bowl) < far)
+
+    def expert(self, block: int, inside: float = INSIDE) -> np.ndarray:
         """The command of one who knows, from this state alone."""
 
         def towards(goal: np.ndarray) -> np.ndarray:
@@ -92,19 +97,34 @@ class Scene:
             return np.array([*towards(target), 0.0])
         if self.held == block:
             return np.array([*towards(self.bowl), 0.0 if at(self.bowl) else 1.0])
-        if self.held is not None or self.done(block):
+        if self.held is not None or self.lies_within(block, inside):
             return np.array([*self.hand, 0.0])
         if at(target):
             return np.array([*self.hand, 1.0])
         return np.array([*towards(target), 0.0])
 
+    def teacher(self, block: int) -> np.ndarray:
+        """What training shows: the expert's command, but for a table on which things go wrong. It
+        brings the block to the bowl's middle, not the hand, which may hold it off centre; it takes
+        a block from the bowl's rim once more; and it opens a gripper that closed on nothing, else
+        it would never grasp again."""
+        target = self.blocks[block]
+        if self.held == block:
+            seen = copy.copy(self)
+            seen.bowl = self.bowl - (target - self.hand)
+            return seen.expert(block)
+        command = self.expert(block, SURE)
+        if self.held is None and self.grip > 0.75:
+            command[2] = 0.0
+        return command
+
     def chunk(self, block: int) -> np.ndarray:
-        """The expert's next HORIZON commands, [HORIZON][3]; the scene stays as it is."""
+        """The teacher's next HORIZON commands, [HORIZON][3]; the scene stays as it is."""
         ahead = copy.copy(self)
         ahead.blocks = list(self.blocks)
         commands = []
         for _ in range(HORIZON):
-            commands.append(ahead.expert(block))
+            commands.append(ahead.teacher(block))
             ahead.step(commands[-1])
         return np.stack(commands)
 
@@ -128,19 +148,52 @@ class Scene:
             self.held = None
 
     def wander(self, rng: np.random.Generator) -> int:
-        """Go to a state worth learning from: somewhere along a noisy run of the expert for some
-        block, or where the scene starts. Returns the block. Much of the policy's success under
-        noise comes from here: from the failed grasps, and from hands that were pushed aside."""
-        block, n = rng.integers(3), rng.integers(0, 26)
+        """Go to a state worth learning from: somewhere along a noisy run for some block, or where
+        the scene starts. Returns the block. Much of the policy's success under noise comes from
+        here: from failed grasps, from hands that were pushed aside, from blocks that lie beside
+        the bowl."""
+        block = int(rng.integers(3))
+        if rng.random() < 0.75:
+            if rng.random() < 0.5:
+                self.run_by_steps(rng, block)
+            else:
+                self.run_by_chunks(rng, block)
+        if self.task == "place" and rng.random() < 0.2:
+            self.let_go_near_bowl(rng, block)
+        return block
+
+    def run_by_steps(self, rng: np.random.Generator, block: int) -> None:
+        """Part of a run in which the teacher looks before each step."""
         noise = rng.choice([0.006, 0.015, 0.03])
-        for _ in range(n if rng.random() < 0.75 else 0):
-            command = self.expert(block)
+        for _ in range(rng.integers(0, 26)):
+            command = self.teacher(block)
             command[:2] += rng.normal(0, noise, 2)
             # a grasp that misses, a block that is let go too early
             if self.task == "place" and rng.random() < 0.04:
                 command[2] = 1 - command[2]
             self.step(command)
-        return int(block)
+
+    def run_by_chunks(self, rng: np.random.Generator, block: int) -> None:
+        """Part of a run as a robot does it: half a chunk, then another look."""
+        noise = rng.choice([0.01, 0.02, 0.03])
+        for _ in range(rng.integers(0, 5)):
+            for command in self.chunk(block)[: HORIZON // 2]:
+                command[:2] += rng.normal(0, noise, 2)
+                self.step(command)
+
+    def let_go_near_bowl(self, rng: np.random.Generator, block: int) -> None:
+        """The block in the bowl, on its rim or just outside, the open hand near it: how a run ends,
+        well or badly."""
+        if self.held is not None:
+            return
+
+        def around(middle: np.ndarray, far: float) -> np.ndarray:
+            angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0, far)
+            return np.clip(middle + radius * np.array([np.cos(angle), np.sin(angle)]), 0, 1)
+
+        self.blocks[block] = around(self.bowl, 0.13)
+        self.hand = around(self.blocks[block], 0.11)
+        self.grip = 0.0
 
     def render(self) -> np.ndarray:
         """The picture, [SIZE][SIZE][3] u8."""

@@ -129,9 +129,8 @@ def free_place(state):
 
 
 def type_sentence(page, text):
-    field = page.at("say")
-    field.clear()
-    field.send_keys(text, Keys.ENTER)
+    # not clear(), which leaves the field: the page would fill it again
+    page.at("say").send_keys(Keys.CONTROL + "a" + Keys.NULL + text, Keys.ENTER)
 
 
 def in_bowl(page, colour):

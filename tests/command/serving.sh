@@ -8,7 +8,7 @@ pids= failed=0
 # shellcheck disable=SC2086
 trap '[ -z "$pids" ] || kill -9 $pids 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-. "$(dirname "$0")/ready.sh"
+. "$PI0_TEST_DATA/../command/ready.sh"
 
 # serve NAME PORT option...: $pid and $url of a server that is ready; PORT 0: any
 serve() {

@@ -12,8 +12,6 @@ cd "$(dirname "$0")/.." || exit 1
 builds="clang asan tsan coverage"
 labels=$(sed -n 's/^set(tiers \(.*\))$/\1/p' tests/CMakeLists.txt)
 jobs=$(nproc 2>/dev/null || echo 2)
-# many tests wait for a clock more than they compute
-at_once=$((jobs + 2))
 tab=$(printf '\t')
 
 # some kernels lay out memory so randomly that older sanitizers do not start
@@ -40,7 +38,7 @@ run_tests() {
     shift
     rm -f "$dir/report.xml"
     # ctest's own words go to the terminal, its numbers come from the report
-    (cd "$dir" && exec $prefix ctest --output-on-failure --no-tests=error -j "$at_once" \
+    (cd "$dir" && exec $prefix ctest --output-on-failure --no-tests=error -j "$jobs" \
         --test-output-size-passed 1000000 --output-junit "$dir/report.xml" "$@")
     status=$?
     awk -v ci="${CI-}" -f scripts/test_report.awk "$dir/report.xml" >"$dir/tests.tsv" ||

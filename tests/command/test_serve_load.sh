@@ -9,7 +9,8 @@ limit=5
 # short runs and sanitizers have no flat memory
 [ "$requests" -ge 1000 ] || limit=0
 
-serve server 0
+# one thread: the clients need processors, too
+serve server 0 --threads 1
 "$tests/pi0_load" "$url" "$pid" "$clients" "$requests" "$cameras" $limit || failed=1
 
 # what the server itself says of its own part, in buckets

@@ -9,12 +9,13 @@ command -v nginx >/dev/null || skip "no nginx (Debian: nginx-light)"
 . "$(dirname "$0")/serving.sh"
 example=$(dirname "$0")/../../packaging/nginx.conf
 
-serve first 0
+# one thread each: with two, they would wait for each other on a machine of two processors
+serve first 0 --threads 1
 first=$pid first_port=${url##*:}
-serve second 0
+serve second 0 --threads 1
 second=$pid second_port=${url##*:}
 # a port that was free a moment ago
-serve third 0
+serve third 0 --threads 1
 port=${url##*:}
 stop "$pid" 0
 
@@ -52,7 +53,7 @@ sleep 0.3
 kill -9 "$first"
 wait "$first" 2>/dev/null
 sleep 3
-serve first "$first_port"
+serve first "$first_port" --threads 1
 first=$pid
 wait $load
 status=$?

@@ -3,6 +3,7 @@
  * states as float64, the prompt as text. */
 #include "client/client.h"
 #include "core/error.h"
+#include "core/pixels.h"
 #include "wire/numpy.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,31 +29,15 @@ static int append(void *data, const char *from, size_t size)
 // a picture's numbers in memory and on their way
 typedef struct picture {
     const unsigned char *from;
-    size_t item, width, height;
-    size_t stride, pixel, plane; // bytes from row to row, pixel to pixel, colour to colour
-    bool planes, send_planes;
+    size_t width, height;
+    pixel_layout at;
+    bool send_planes;
 } picture;
 
 // in the map "images", as planes
 static bool is_bare(const char *camera)
 {
     return !strpbrk(camera, "/.");
-}
-
-static bool is_planes(const pi0_image *image)
-{
-    return image->format == PI0_RGB8_CHW || image->format == PI0_RGBF32_CHW;
-}
-
-static size_t item_bytes(const pi0_image *image)
-{
-    return image->format >= PI0_RGBF32_HWC ? 4 : 1;
-}
-
-// from one pixel of a row to the next
-static size_t pixel_bytes(const pi0_image *image)
-{
-    return item_bytes(image) * (is_planes(image) ? 1 : 3);
 }
 
 static int check_image(const pi0_image *image, int i, pi0_error *err)
@@ -67,36 +52,31 @@ static int check_image(const pi0_image *image, int i, pi0_error *err)
         image->height > MAX_SIDE)
         return pi0_fail(err, PI0_EINVAL, "image %s: %d x %d pixels, expected 1 to %d a side",
                         image->camera, image->width, image->height, MAX_SIDE);
-    const size_t row = (size_t)image->width * pixel_bytes(image);
-    if (image->stride && image->stride < row)
+    const pixel_layout l = pixels_of(image);
+    if (l.stride < l.least)
         return pi0_fail(err, PI0_EINVAL, "image %s: a stride of %zu bytes, a row has %zu",
-                        image->camera, image->stride, row);
+                        image->camera, l.stride, l.least);
     return PI0_OK;
 }
 
 static picture describe(const pi0_client *c, const pi0_image *image)
 {
     picture p = { .from = image->rgb,
-                  .item = item_bytes(image),
                   .width = (size_t)image->width,
                   .height = (size_t)image->height,
-                  .pixel = pixel_bytes(image),
-                  .planes = is_planes(image) };
-    p.stride = image->stride ? image->stride : p.width * p.pixel;
-    p.plane = p.planes ? p.height * p.stride : p.item;
+                  .at = pixels_of(image) };
     p.send_planes =
-        c->o.image_axes ? !strcmp(c->o.image_axes, "CHW") : p.planes || is_bare(image->camera);
+        c->o.image_axes ? !strcmp(c->o.image_axes, "CHW") : p.at.planes || is_bare(image->camera);
     return p;
 }
 
 // rows as they are in memory
 static int send_rows(msgpack_packer *to, const picture *p)
 {
-    const size_t rows = p->planes ? 3 * p->height : p->height;
-    const size_t row = p->width * p->pixel;
+    const size_t rows = p->at.planes ? 3 * p->height : p->height;
     int bad = 0;
     for (size_t y = 0; y < rows && !bad; y++)
-        bad = msgpack_pack_bin_body(to, p->from + y * p->stride, row);
+        bad = msgpack_pack_bin_body(to, p->from + y * p->at.stride, p->at.least);
     return bad;
 }
 
@@ -106,7 +86,7 @@ static int send_transposed(msgpack_packer *to, const picture *p)
     unsigned char chunk[CHUNK];
     // of colours, rows and pixels, or of rows, pixels and colours: how many, and how far apart
     const size_t n[] = { 3, p->height, p->width, 3 };
-    const size_t step[] = { p->plane, p->stride, p->pixel, p->plane };
+    const size_t step[] = { p->at.plane, p->at.stride, p->at.pixel, p->at.plane };
     const int first = p->send_planes ? 0 : 1;
     const size_t *const count = n + first, *const by = step + first;
     size_t used = 0;
@@ -115,11 +95,11 @@ static int send_transposed(msgpack_packer *to, const picture *p)
         for (size_t j = 0; j < count[1] && !bad; j++) {
             const unsigned char *from = p->from + i * by[0] + j * by[1];
             for (size_t k = 0; k < count[2] && !bad; k++, from += by[2]) {
-                if (p->item == 1)
+                if (!p->at.f32)
                     chunk[used] = *from;
                 else
                     memcpy(chunk + used, from, 4);
-                used += p->item;
+                used += p->at.item;
                 if (used < CHUNK) continue;
                 bad = msgpack_pack_bin_body(to, chunk, used);
                 used = 0;
@@ -134,10 +114,11 @@ static int pack_image(packing *k, const pi0_image *image)
     const int64_t w = image->width, h = image->height;
     const int64_t pixels[3] = { h, w, 3 }, planes[3] = { 3, h, w };
     const numpy_array a =
-        pi0_numpy_array(p.item == 4 ? "<f4" : "|u1", 3, p.send_planes ? planes : pixels, NULL);
+        pi0_numpy_array(p.at.f32 ? "<f4" : "|u1", 3, p.send_planes ? planes : pixels, NULL);
     int bad = pi0_pack_text(&k->to, image->camera);
     if (!bad) bad = pi0_numpy_pack_begin(&k->to, &a);
-    if (!bad) bad = p.planes == p.send_planes ? send_rows(&k->to, &p) : send_transposed(&k->to, &p);
+    if (!bad)
+        bad = p.at.planes == p.send_planes ? send_rows(&k->to, &p) : send_transposed(&k->to, &p);
     return bad ? bad : pi0_numpy_pack_end(&k->to, &a);
 }
 

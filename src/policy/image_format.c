@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image_format.c - pictures of any of the four formats to the one that the resizing reads. */
+#include "core/pixels.h"
 #include "policy/image.h"
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #define MAX_SIDE 65535
-
-// where the numbers of a picture lie, in bytes
-typedef struct layout {
-    bool f32, planes;
-    size_t item, stride, pixel, plane; // of one number, row, pixel and colour
-} layout;
 
 static const char *name_of(const pi0_image *image)
 {
     return image->camera ? image->camera : "(unnamed)";
 }
 
-static int find_layout(layout *l, const pi0_image *image, pi0_error *err)
+static int find_layout(pixel_layout *l, const pi0_image *image, pi0_error *err)
 {
     const int w = image->width, h = image->height;
     if (image->format < PI0_RGB8_HWC || image->format > PI0_RGBF32_CHW)
@@ -30,26 +24,20 @@ static int find_layout(layout *l, const pi0_image *image, pi0_error *err)
         return pi0_fail(err, PI0_EINVAL, "image %s: %d x %d pixels, expected 1 to %d a side",
                         name_of(image), w, h, MAX_SIDE);
     if (!image->rgb) return pi0_fail(err, PI0_EINVAL, "image %s: no pixels (NULL)", name_of(image));
-    l->f32 = image->format == PI0_RGBF32_HWC || image->format == PI0_RGBF32_CHW;
-    l->planes = image->format == PI0_RGB8_CHW || image->format == PI0_RGBF32_CHW;
-    l->item = l->f32 ? sizeof(float) : 1;
-    l->pixel = l->planes ? l->item : 3 * l->item;
-    const size_t least = l->pixel * (size_t)w;
-    l->stride = image->stride ? image->stride : least;
-    l->plane = l->planes ? l->stride * (size_t)h : l->item;
-    if (l->stride >= least) return PI0_OK;
+    *l = pixels_of(image);
+    if (l->stride >= l->least) return PI0_OK;
     return pi0_fail(err, PI0_EINVAL,
                     "image %s: rows %zu bytes apart, expected %zu or more for %d pixels",
-                    name_of(image), l->stride, least, w);
+                    name_of(image), l->stride, l->least, w);
 }
 
-static const uint8_t *address(const layout *l, const pi0_image *image, int y, int x, int c)
+static const uint8_t *address(const pixel_layout *l, const pi0_image *image, int y, int x, int c)
 {
     return (const uint8_t *)image->rgb + (size_t)y * l->stride + (size_t)x * l->pixel +
            (size_t)c * l->plane;
 }
 
-static float load(const layout *l, const pi0_image *image, int y, int x, int c)
+static float load(const pixel_layout *l, const pi0_image *image, int y, int x, int c)
 {
     float f;
     memcpy(&f, address(l, image, y, x, c), sizeof f);
@@ -57,7 +45,7 @@ static float load(const layout *l, const pi0_image *image, int y, int x, int c)
 }
 
 // what a picture of floats must be; one of 0 to 255 is the usual mistake
-static int check_unit(const layout *l, const pi0_image *image, pi0_error *err)
+static int check_unit(const pixel_layout *l, const pi0_image *image, pi0_error *err)
 {
     for (int y = 0; y < image->height; y++)
         for (int x = 0; x < image->width; x++)
@@ -73,7 +61,7 @@ static int check_unit(const layout *l, const pi0_image *image, pi0_error *err)
 }
 
 // pixels of one number each into rows of three together
-static void rearrange(const layout *l, const pi0_image *image, uint8_t *out)
+static void rearrange(const pixel_layout *l, const pi0_image *image, uint8_t *out)
 {
     for (int y = 0; y < image->height; y++)
         for (int x = 0; x < image->width; x++)
@@ -98,7 +86,7 @@ static size_t numbers(const pi0_image *image)
 
 int pi0_image_interleave(const pi0_image *image, pi0_image *out, image_scratch *s, pi0_error *err)
 {
-    layout l;
+    pixel_layout l;
     int status = find_layout(&l, image, err);
     if (!status && l.f32) status = check_unit(&l, image, err);
     if (status) return status;
@@ -115,7 +103,7 @@ int pi0_image_interleave(const pi0_image *image, pi0_image *out, image_scratch *
 
 int pi0_image_to_rgb8(const pi0_image *image, pi0_image *out, image_scratch *s, pi0_error *err)
 {
-    layout l;
+    pixel_layout l;
     int status = find_layout(&l, image, err);
     if (!status && !l.f32) return pi0_image_interleave(image, out, s, err);
     if (!status) status = check_unit(&l, image, err);

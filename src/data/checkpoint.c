@@ -59,10 +59,7 @@ void pi0_checkpoint_close(checkpoint *cp)
 char *pi0_checkpoint_home(const char *path)
 {
     if (pi0_is_orbax(path)) return pi0_orbax_home(path);
-    if (!pi0_is_directory(path)) return pi0_path_folder(path);
-    const size_t size = strlen(path) + 1;
-    char *dir = malloc(size);
-    return dir ? memcpy(dir, path, size) : NULL;
+    return pi0_is_directory(path) ? strdup(path) : pi0_path_folder(path);
 }
 
 // a spare block of so many bytes and not much more, or a new one without memory; NULL: no memory

@@ -198,11 +198,13 @@ char *pi0_assets_folder(const char *dir)
     char *inside = pi0_path_join(dir, "assets"), *beside = pi0_path_join(dir, "../assets");
     // without both names the wrong folder might be taken
     const bool both = inside && beside;
-    const bool take_beside =
-        both && !pi0_is_directory(inside) && pi0_is_directory(beside) && pi0_is_orbax(dir);
-    free(take_beside || !both ? inside : beside);
-    if (both) return take_beside ? beside : inside;
+    if (both && !pi0_is_directory(inside) && pi0_is_directory(beside) && pi0_is_orbax(dir)) {
+        free(inside);
+        return beside;
+    }
     free(beside);
+    if (both) return inside;
+    free(inside);
     return NULL;
 }
 

@@ -177,14 +177,14 @@ static int drive(pi0_session *session, const options *o)
         return fprintf(stderr, "robot_loop: no memory, or no thread\n"), 1;
     }
     const bool planned = first_plan(&p, &current);
-    const bool ready = planned && (!o->realtime || !be_realtime());
-    if (ready) run(&p, &current, o, &c);
+    const bool refused = planned && o->realtime && be_realtime();
+    if (planned && !refused) run(&p, &current, o, &c);
     const bool failed = planner_look(&p) == PLANNER_FAILED;
     planner_stop(&p);
     if (failed) fprintf(stderr, "robot_loop: %s\n", p.error.message);
-    if (!failed && planned == ready) report(&c, &p);
+    if (!failed && !refused) report(&c, &p);
     free(data);
-    return failed || planned != ready;
+    return failed || refused;
 }
 
 static int fail(const pi0_error *e)

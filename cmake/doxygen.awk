@@ -16,10 +16,11 @@ function escaped(text)
     return text
 }
 
-# a comment from line i to its end, without its marks at both ends; sets last
-function comment(i,    text)
+# a comment to its end, without its marks at both ends; what it says begins in line i at a column;
+# sets last
+function comment(i, at,    text)
 {
-    text = escaped(substr(line[i], 3))
+    text = escaped(substr(line[i], at))
     for (last = i; line[last] !~ /\*\//; text = text "\n" escaped(line[++last])) continue
     sub(/[ \t]*\*\/[ \t]*$/, "", text)
     return text
@@ -30,9 +31,7 @@ function member(i,    at, before, text, type, names, n, k)
 {
     at = index(line[i], "/* ")
     before = substr(line[i], 1, at - 1)
-    text = escaped(substr(line[i], at + 3))
-    for (last = i; line[last] !~ /\*\//; text = text "\n" escaped(line[++last])) continue
-    sub(/[ \t]*\*\/[ \t]*$/, "", text)
+    text = comment(i, at + 3)
     if (before ~ /,.*;/) {
         match(before, /^ *(const )?[a-z0-9_]+ /)
         type = substr(before, 1, RLENGTH)
@@ -53,7 +52,7 @@ END {
         } else if (line[i] ~ /^\/\* [a-z0-9_]*\.h - /) {
             name = substr(line[i], 4)
             sub(/ - .*/, "", name)
-            text = comment(i)
+            text = comment(i, 3)
             sub(/^[^-]*- /, "", text)
             text = toupper(substr(text, 1, 1)) substr(text, 2)
             if (name == "pi0.h")
@@ -72,14 +71,14 @@ END {
             open = 1
             printf "/** @defgroup %s %s\n", group, title
             if (line[i + 1] == "" && line[i + 2] ~ /^\/\* /) {
-                text = comment(i + 2)
+                text = comment(i + 2, 3)
                 # it stands alone: nothing is right below it
                 if (line[last + 1] == "") printf " *\n *%s\n", text
                 else last = i
             }
             print " * @{ */"
         } else if (line[i] ~ /^\/\* /) {
-            text = comment(i)
+            text = comment(i, 3)
             printf "/%s%s */\n", line[last + 1] == "" ? "*" : "**", text
         } else if (line[i] ~ /^    .*[;,] +\/\* / || line[i] ~ /^    PI0_[A-Z0-9_]* = .* \/\* /) {
             member(i)

@@ -36,7 +36,7 @@ from train_demo.tabletop import TASKS, Scene
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOKENS = ROOT / "demo" / "place"
-MINUTES = {"reach": 9.0, "place": 24.0}  # enough for 99 of 100 on 2 cores
+MINUTES = {"reach": 9.0, "place": 24.0}  # what the first policies took, on 2 cores
 FULL_FROM = {"reach": 0.85, "place": 0.75}
 WARM_UP = 100  # steps
 SAVE_EVERY = 60  # seconds

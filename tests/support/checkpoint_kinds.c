@@ -17,21 +17,12 @@ static void set(checkpoint_kinds *k, int i, const char *name, const char *path, 
 // the tensors of a folder in two files and their index, instead of one
 static tmpdir make_shards(const char *name)
 {
-    char index[1 << 15] = "{\"weight_map\":{", from[TMPDIR_PATH];
+    char from[TMPDIR_PATH];
     const tmpdir dir = robot_dir_make(name);
     snprintf(from, sizeof from, "%s/%s", PI0_TEST_DATA, name);
     rewrite w = rewrite_open(from);
     tmpdir_unlink(&dir, "model.safetensors");
-    rewrite_write(&w, 0, w.n / 2, &dir, "model-00001-of-00002.safetensors");
-    rewrite_write(&w, w.n / 2, w.n, &dir, "model-00002-of-00002.safetensors");
-    for (int i = 0; i < w.n; i++) {
-        const size_t at = strlen(index);
-        snprintf(index + at, sizeof index - at, "%s\"%s\":\"model-0000%d-of-00002.safetensors\"",
-                 i ? "," : "", w.tensor[i].name, i < w.n / 2 ? 1 : 2);
-    }
-    strcat(index, "}}");
-    assert_true(strlen(index) + 1 < sizeof index);
-    tmpdir_write_text(&dir, "model.safetensors.index.json", index);
+    rewrite_write_shards(&w, &dir);
     rewrite_free(&w);
     return dir;
 }

@@ -143,3 +143,19 @@ void rewrite_write(const rewrite *w, int first, int last, const tmpdir *dir, con
     free(header);
     free(data);
 }
+
+void rewrite_write_shards(const rewrite *w, const tmpdir *dir)
+{
+    const int half = w->n / 2;
+    char *index = malloc((size_t)w->n * 256 + 100);
+    check(index != NULL, "no memory");
+    size_t at = (size_t)sprintf(index, "{\"metadata\":{},\"weight_map\":{");
+    for (int i = 0; i < w->n; i++)
+        at += (size_t)sprintf(index + at, "%s\"%s\":\"model-%05d-of-00002.safetensors\"",
+                              i ? "," : "", w->tensor[i].name, i < half ? 1 : 2);
+    sprintf(index + at, "}}");
+    rewrite_write(w, 0, half, dir, "model-00001-of-00002.safetensors");
+    rewrite_write(w, half, w->n, dir, "model-00002-of-00002.safetensors");
+    tmpdir_write_text(dir, "model.safetensors.index.json", index);
+    free(index);
+}

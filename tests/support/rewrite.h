@@ -29,4 +29,6 @@ void rewrite_convert(rewrite_tensor *t, dtype type); // f32 or bf16 to f16, bf16
 void rewrite_prefix(rewrite *w, const char *prefix); // in front of every name
 // tensors [first, last) that are not dropped, as dir/name
 void rewrite_write(const rewrite *w, int first, int last, const tmpdir *dir, const char *name);
+// all tensors, in two files and their index
+void rewrite_write_shards(const rewrite *w, const tmpdir *dir);
 #endif

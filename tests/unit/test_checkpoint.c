@@ -91,17 +91,7 @@ static void shards(void **state)
     (void)state;
     fixture f = fixture_open(PI0_CASE);
     int warnings;
-    const int half = f.w.n / 2;
-    char *index = malloc((size_t)f.w.n * 256 + 100);
-    size_t at = (size_t)sprintf(index, "{\"metadata\":{},\"weight_map\":{");
-    for (int i = 0; i < f.w.n; i++)
-        at += (size_t)sprintf(index + at, "%s\"%s\":\"model-%05d-of-00002.safetensors\"",
-                              i ? "," : "", f.w.tensor[i].name, i < half ? 1 : 2);
-    sprintf(index + at, "}}");
-    rewrite_write(&f.w, 0, half, &f.dir, "model-00001-of-00002.safetensors");
-    rewrite_write(&f.w, half, f.w.n, &f.dir, "model-00002-of-00002.safetensors");
-    tmpdir_write_text(&f.dir, "model.safetensors.index.json", index);
-    free(index);
+    rewrite_write_shards(&f.w, &f.dir);
     assert_true(off_by(f.dir.path, f.name, &warnings) <= 1e-5);
     assert_int_equal(warnings, 0); // without a config there is no variant name to differ from
     fixture_close(&f);

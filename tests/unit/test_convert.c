@@ -121,17 +121,11 @@ static void shards(void **state)
 {
     (void)state;
     static const char name[] = "openpi/pi0_droid";
-    char path[600], to[TMPDIR_PATH], map[65536] = "{\"weight_map\": {";
+    char path[600], to[TMPDIR_PATH];
     const tmpdir dir = tmpdir_make();
     snprintf(path, sizeof path, "%s/%s", PI0_TEST_DATA, name);
     rewrite w = rewrite_open(path);
-    rewrite_write(&w, 0, w.n / 2, &dir, "a.safetensors");
-    rewrite_write(&w, w.n / 2, w.n, &dir, "b.safetensors");
-    for (int i = 0; i < w.n; i++)
-        snprintf(map + strlen(map), sizeof map - strlen(map), "%s\"%s\": \"%s.safetensors\"",
-                 i ? ", " : "", w.tensor[i].name, i < w.n / 2 ? "a" : "b");
-    snprintf(map + strlen(map), sizeof map - strlen(map), "}}");
-    tmpdir_write_text(&dir, "model.safetensors.index.json", map);
+    rewrite_write_shards(&w, &dir);
     convert_well(dir.path, tmpdir_path(to, &dir, "out"), &(convert_job){ .horizon = 10 });
     same_tensors(path, to);
     rewrite_free(&w);

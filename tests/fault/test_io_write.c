@@ -33,22 +33,12 @@ static char *contents(const char *name)
     return text;
 }
 
-static int count_entries(void)
-{
-    int n = 0;
-    DIR *d = opendir(dir.path);
-    assert_non_null(d);
-    while (readdir(d)) n++;
-    closedir(d);
-    return n - 2;
-}
-
 // after a failure; after success the target alone is there, and it is put back
 static void only_what_was_there(int status)
 {
     char path[TMPDIR_PATH];
     io_watch_hold(1);
-    assert_int_equal(count_entries(), status ? old : 1);
+    assert_int_equal(tmpdir_count(&dir), status ? old : 1);
     if (status && old) {
         char *text = contents(target);
         assert_string_equal(text, OLD);
@@ -128,7 +118,6 @@ static int try_convert(void *user, pi0_error *err)
     const checkpoint_kind *from = user;
     convert_job job = { .from = from->path,
                         .to = target_path(),
-
                         .config = from->config[0] ? from->config : NULL };
     convert_result r;
     notices w = { NULL, 0 };
@@ -154,7 +143,7 @@ static int try_record(void *user, pi0_error *err)
     if (status) {
         // what is left is an empty folder, or none
         rmdir(target_path());
-        assert_int_equal(count_entries(), 0);
+        assert_int_equal(tmpdir_count(&dir), 0);
     } else {
         char *npy = contents("there/request_000001.npy");
         assert_memory_equal(npy, "\x93NUMPY", 6);

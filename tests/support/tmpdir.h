@@ -63,6 +63,17 @@ static inline void tmpdir_unlink(const tmpdir *dir, const char *name)
     unlink(tmpdir_path(path, dir, name));
 }
 
+// entries of the folder itself
+static inline int tmpdir_count(const tmpdir *dir)
+{
+    int n = 0;
+    DIR *d = opendir(dir->path);
+    if (!d) tmpdir_die("open", dir->path);
+    while (readdir(d)) n++;
+    closedir(d);
+    return n - 2; // "." and ".."
+}
+
 static inline void tmpdir_remove_path(const char *path)
 {
     struct stat st;

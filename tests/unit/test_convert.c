@@ -161,16 +161,6 @@ static void types(void **state)
     tmpdir_remove(&dir);
 }
 
-// entries of a folder
-static int count_entries(const tmpdir *dir)
-{
-    int n = 0;
-    DIR *d = opendir(dir->path);
-    while (readdir(d)) n++;
-    closedir(d);
-    return n - 2;
-}
-
 static bool stop_at_once(void)
 {
     return true;
@@ -209,7 +199,7 @@ static void whole_or_nothing(void **state)
     for (size_t i = 0; i < COUNT(wrong); i++) {
         expect_error(convert(wrong[i].from, wrong[i].to, &wrong[i].how, &err), wrong[i].status,
                      &err, wrong[i].text);
-        assert_int_equal(count_entries(&dir), 1);
+        assert_int_equal(tmpdir_count(&dir), 1);
     }
     tmpdir_remove(&dir);
 }

@@ -425,12 +425,6 @@ static void good_inputs(bench *b)
     pi0_session_seed(b->s, SEED);
 }
 
-static void untouched(const void *data, size_t size)
-{
-    const unsigned char *p = data;
-    for (size_t i = 0; i < size; i++) assert_int_equal(p[i], 0x5a);
-}
-
 static void good_calls(bench *b, bool first)
 {
     float net[CHUNK];
@@ -491,8 +485,8 @@ static void fail_each(const char *backend)
         if (stage) expect_ok(pi0_session_set_edit(b->s, at_stage, b, &err), &err);
         expect_error(r->call(b, &err), r->code, &err, r->text);
         if (stage) expect_ok(pi0_session_set_edit(b->s, NULL, NULL, &err), &err);
-        untouched(b->out, sizeof b->out);
-        untouched(b->robot, sizeof b->robot);
+        expect_untouched(b->out, sizeof b->out);
+        expect_untouched(b->robot, sizeof b->robot);
         good_calls(b, false);
     }
     printf("  %s: %d failures, the same actions after each\n", backend, n);

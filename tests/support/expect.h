@@ -29,4 +29,11 @@ static inline void expect_ok(int status, const pi0_error *err)
 {
     if (status) fail_msg("%s: %s", pi0_status_name(status), err->message);
 }
+
+// memory that was filled with 0x5a before a call is as it was
+static inline void expect_untouched(const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    for (size_t i = 0; i < size; i++) assert_int_equal(p[i], 0x5a);
+}
 #endif

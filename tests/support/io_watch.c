@@ -46,9 +46,9 @@ int __wrap_closedir(DIR *d);
 FILE *__real_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen(const char *path, const char *mode);
 
-const char *const io_call_names[IO_CALLS] = { "open",  "fstat",   "stat",    "mmap",
-                                              "read",  "write",   "close",   "rename",
-                                              "mkdir", "opendir", "readdir", "fopen" };
+static const char *const io_call_names[IO_CALLS] = { "open",  "fstat",   "stat",    "mmap",
+                                                     "read",  "write",   "close",   "rename",
+                                                     "mkdir", "opendir", "readdir", "fopen" };
 
 /* ---- which call fails ---- */
 
@@ -289,6 +289,20 @@ int io_watch_fail_every(int step, enum io_call call, enum io_fault how, io_try t
         if (!came) return (n - 1) / step;
         assert_true(n < 100000);
     }
+}
+
+void io_watch_fail_kinds(int step, const char *what, io_try try, void *user)
+{
+    int sum = 0;
+    printf("  %s:", what);
+    for (enum io_call call = 0; call < IO_CALLS; call++) {
+        const int n = io_watch_fail_every(step, call, IO_FAILS, try, user);
+        if (n) printf(" %s %d", io_call_names[call], n);
+        fflush(stdout);
+        sum += n;
+    }
+    printf("\n");
+    assert_true(sum > 1);
 }
 
 void io_watch_hold(int hold)

@@ -23,7 +23,6 @@ enum io_call {
     IO_FOPEN,
     IO_CALLS
 };
-extern const char *const io_call_names[IO_CALLS];
 
 enum io_fault {
     IO_FAILS,       // with the reason of io_watch_reason()
@@ -44,6 +43,8 @@ typedef int (*io_try)(void *user, pi0_error *err);
 int io_watch_fail_each(enum io_call call, enum io_fault fault, io_try try, void *user);
 // only the first, and each that comes `step` behind: where they are thousands of the same few
 int io_watch_fail_every(int step, enum io_call call, enum io_fault fault, io_try try, void *user);
+// with calls of each kind, more than one of them in all; one line says how many there were of which
+void io_watch_fail_kinds(int step, const char *what, io_try try, void *user);
 
 // until it is called with 0, no call is counted or fails: what try() does around what it is about
 void io_watch_hold(int hold);

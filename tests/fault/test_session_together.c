@@ -46,8 +46,7 @@ static int one_round(job *j, pi0_session *s, int round)
     int status = pi0_act(s, &obs, NULL, j->acted[round], ROWS * N_ACTIONS, NULL);
     if (!status) status = pi0_prepare(s, &obs, &in, NULL);
     pi0_noise((uint64_t)j->number, (uint64_t)round, noise, ROWS * DIM);
-    const pi0_inputs network = in.network;
-    if (!status) status = pi0_infer(s, &network, noise, j->net[round], ROWS * DIM, NULL);
+    if (!status) status = pi0_infer(s, &in.network, noise, j->net[round], ROWS * DIM, NULL);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "support/network_case.h"
 #include "support/rewrite.h"
 #include "support/robot_case.h"
+#include "support/robot_dir.h"
 #include "support/tmpdir.h"
 
 static int convert(const char *from, const char *to, const convert_job *how, pi0_error *err)
@@ -229,23 +230,17 @@ static void prefixed_keys(void **state)
 static void no_horizon(void **state)
 {
     (void)state;
-    char path[600], to[TMPDIR_PATH], stats[700], text[1500];
-    const tmpdir dir = tmpdir_make();
+    char to[TMPDIR_PATH];
+    const tmpdir dir = robot_dir_make("openpi/pi0_droid");
     pi0_error err;
-    snprintf(path, sizeof path, "%s/openpi/pi0_droid", PI0_TEST_DATA);
-    snprintf(stats, sizeof stats, "%s/assets/droid/norm_stats.json", path);
-    snprintf(text, sizeof text,
-             "{\"policy\": {\"pi05\": false, \"cameras\": {\"front\": \"base_0_rgb\"}, "
-             "\"states\": {\"joints\": 8}, \"actions\": 8, \"statistics\": \"%s\"}}",
-             stats);
-    tmpdir_write_text(&dir, "config.json", text);
-    rewrite w = rewrite_open(path);
-    rewrite_write(&w, 0, w.n, &dir, "model.safetensors");
+    robot_dir_write(&dir, "config.json",
+                    "{\"policy\": {\"pi05\": false, \"cameras\": {\"front\": \"base_0_rgb\"}, "
+                    "\"states\": {\"joints\": 8}, \"actions\": 8, \"statistics\": \"" PI0_TEST_DATA
+                    "/openpi/pi0_droid/assets/droid/norm_stats.json\"}}");
     tmpdir_path(to, &dir, "out");
     expect_error(convert(dir.path, to, &(convert_job){ .config = NULL }, &err), PI0_EINVAL, &err,
                  "config \"config.json\" does not say how long an action chunk is");
     convert_well(dir.path, to, &(convert_job){ .horizon = 10 });
-    rewrite_free(&w);
     tmpdir_remove(&dir);
 }
 

@@ -341,14 +341,7 @@ QUIET(pi0_product_count, ())
 
 /* ---- the table ---- */
 
-#define FAILS(function, try) \
-    {                        \
-#function, try, true \
-    }
-#define NEVER(function, try)  \
-    {                         \
-#function, try, false \
-    }
+// one of those that QUIET() made
 #define NEVER_QUIET(function)              \
     {                                      \
 #function, quiet_##function, false \
@@ -359,27 +352,26 @@ static const struct row {
     alloc_watch_try try;
     bool allocates;
 } rows[] = {
-    FAILS(pi0_load, try_load),
-    FAILS(pi0_session_create, try_session),
-    FAILS(pi0_model_plan, try_plan),
-    FAILS(pi0_model_operations, try_operations),
-    FAILS(pi0_observe, try_observe),
-    FAILS(pi0_infer, try_infer),
-    FAILS(pi0_session_set_tap, try_tap),
-    FAILS(pi0_session_set_edit, try_edit),
-    FAILS(pi0_act, try_act),
-    FAILS(pi0_prepare, try_prepare),
-
-    FAILS(pi0_tokenize, try_tokenize),
-    FAILS(pi0_config_info, try_config),
-    FAILS(pi0_resize_with_pad, try_resize),
-    FAILS(pi0_measure_bandwidth, try_bandwidth),
-    FAILS(pi0_measure_product, try_product),
-    FAILS(pi0_session_trace_start, try_trace),
-    NEVER(pi0_denoise, try_denoise),
-    NEVER(pi0_next_action, try_next),
-    NEVER(pi0_measure_peak, try_peak),
-    NEVER(pi0_model_policy, try_policy),
+    { "pi0_load", try_load, true },
+    { "pi0_session_create", try_session, true },
+    { "pi0_model_plan", try_plan, true },
+    { "pi0_model_operations", try_operations, true },
+    { "pi0_observe", try_observe, true },
+    { "pi0_infer", try_infer, true },
+    { "pi0_session_set_tap", try_tap, true },
+    { "pi0_session_set_edit", try_edit, true },
+    { "pi0_act", try_act, true },
+    { "pi0_prepare", try_prepare, true },
+    { "pi0_tokenize", try_tokenize, true },
+    { "pi0_config_info", try_config, true },
+    { "pi0_resize_with_pad", try_resize, true },
+    { "pi0_measure_bandwidth", try_bandwidth, true },
+    { "pi0_measure_product", try_product, true },
+    { "pi0_session_trace_start", try_trace, true },
+    { "pi0_denoise", try_denoise, false },
+    { "pi0_next_action", try_next, false },
+    { "pi0_measure_peak", try_peak, false },
+    { "pi0_model_policy", try_policy, false },
     NEVER_QUIET(pi0_version),
     NEVER_QUIET(pi0_status_name),
     NEVER_QUIET(pi0_default_options),

@@ -61,11 +61,14 @@ pi0_example_test(wrapper $<TARGET_FILE:test_wrapper> demo/place)
 set_property(TEST example_wrapper APPEND PROPERTY LABELS threads)
 add_dependencies(pi0_thread_tests test_wrapper)
 
-# built alone, against an installed library
+# against an installed library: each built alone; one project around it, in each way that there is
 if(PI0_INSTALL AND TARGET pi0 AND TARGET pi0::client AND NOT PI0_SANITIZE)
     pi0_example_test(build_alone sh ${examples}/build_alone.sh ${PROJECT_BINARY_DIR}
                      ${CMAKE_INSTALL_LIBDIR} ${CMAKE_COMMAND} ${CMAKE_C_COMPILER}
                      ${CMAKE_CXX_COMPILER})
+    pi0_example_test(embed sh ${examples}/embed.sh ${PROJECT_BINARY_DIR} ${CMAKE_INSTALL_LIBDIR}
+                     ${CMAKE_COMMAND} ${CMAKE_GENERATOR} ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})
+    set_property(TEST example_embed APPEND PROPERTY LABELS once)
 endif()
 
 # from Python. (A library with sanitizers cannot be loaded into a program without.)
@@ -74,11 +77,4 @@ if(TARGET pi0 AND NOT PI0_SANITIZE)
     set_property(TEST example_python APPEND PROPERTY LABELS once)
     # both make the same virtual environment
     set_tests_properties(example_python command_openpi_client PROPERTIES RESOURCE_LOCK openpi_venv)
-endif()
-
-# around libpi0: one project, in each way that there is
-if(PI0_INSTALL AND TARGET pi0 AND TARGET pi0::client AND NOT PI0_SANITIZE)
-    pi0_example_test(embed sh ${examples}/embed.sh ${PROJECT_BINARY_DIR} ${CMAKE_INSTALL_LIBDIR}
-                     ${CMAKE_COMMAND} ${CMAKE_GENERATOR} ${CMAKE_C_COMPILER} ${CMAKE_CXX_COMPILER})
-    set_property(TEST example_embed APPEND PROPERTY LABELS once)
 endif()

@@ -2,7 +2,6 @@
 /* demo_live_other.c - a thread that plans from the same picture, sentence and noise with the other
  * flow. It may be slower than the world: then it leaves plans out. */
 #include "demo_live.h"
-#include "fail.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,10 +53,9 @@ static void *run(void *arg)
 
 int pi0_live_other_start(live *l, pi0_error *err)
 {
-    if (pi0_thread_start(&l->other_thread, run, l))
-        return pi0_fail(err, PI0_ENOMEM, "cannot start a thread");
-    l->other_started = true;
-    return PI0_OK;
+    const int status = pi0_thread_start(&l->other_thread, run, l, err);
+    l->other_started = !status;
+    return status;
 }
 
 void pi0_live_other_stop(live *l)

@@ -58,7 +58,7 @@ progress *pi0_progress_start(const char *what)
     p->started = pi0_seconds();
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->stop, NULL);
-    if (!pi0_thread_start(&p->thread, watch, p)) return p;
+    if (!pi0_thread_start(&p->thread, watch, p, NULL)) return p;
     pthread_cond_destroy(&p->stop);
     pthread_mutex_destroy(&p->lock);
     free(p);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* terminal.c - warnings, errors, Ctrl-C, threads. The progress line: progress.c. */
 #include "terminal.h"
+#include "fail.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,14 +97,15 @@ bool pi0_interrupted(void)
     return caught;
 }
 
-int pi0_thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
+int pi0_thread_start(pthread_t *thread, void *(*run)(void *), void *arg, pi0_error *err)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failure = pthread_create(thread, NULL, run, arg);
+    errno = pthread_create(thread, NULL, run, arg);
+    const int status = errno ? pi0_fail_errno(err, PI0_ENOMEM, "cannot start a thread") : PI0_OK;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failure;
+    return status;
 }
 
 /* ---- the terminal ---- */

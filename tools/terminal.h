@@ -40,8 +40,8 @@ void pi0_interrupt_session(pi0_session *session);
 // while held, SIGINT is only noted: files are being written
 void pi0_interrupt_hold(bool hold);
 bool pi0_interrupted(void);
-// start a thread that leaves all signals to the others; 0, or an errno
-int pi0_thread_start(pthread_t *thread, void *(*run)(void *), void *arg);
+// start a thread that leaves all signals to the others; PI0_ENOMEM
+int pi0_thread_start(pthread_t *thread, void *(*run)(void *), void *arg, pi0_error *err);
 
 // columns of stdout if it is a terminal, else 0
 int pi0_terminal_width(void);

@@ -5,7 +5,6 @@
 #include "terminal.h"
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define READ_BYTES 65536 // at once from a socket
@@ -117,10 +116,9 @@ static void *serve(void *argument)
 
 static int start_thread(net_server *s, pi0_error *err)
 {
-    const int failed = pi0_thread_start(&s->thread, serve, s);
-    s->started = !failed;
-    if (failed) return pi0_fail(err, PI0_ENOMEM, "cannot start a thread: %s", strerror(failed));
-    return PI0_OK;
+    const int status = pi0_thread_start(&s->thread, serve, s, err);
+    s->started = !status;
+    return status;
 }
 
 /* ---- making and ending ---- */

@@ -274,10 +274,9 @@ int pi0_serve_start_worker(serve *s, pi0_error *err)
         if (!status) status = pi0_trace_begin(&s->t, &s->r, err);
         if (status) return status;
     }
-    const int failure = pthread_create(&s->thread, NULL, work_on, s);
-    s->started = !failure;
-    if (failure) return pi0_fail(err, PI0_ENOMEM, "cannot start a thread: %s", strerror(failure));
-    return PI0_OK;
+    const int status = pi0_thread_start(&s->thread, work_on, s, err);
+    s->started = !status;
+    return status;
 }
 
 // the chunks that were traced; a server that ends has nobody to fail for

@@ -46,9 +46,7 @@ void pi0_help_print(const help_page *p)
     print_lines(c->examples);
     // a command whose statuses mean more says so itself
     printf("\n%sOptions are written --name VALUE or --name=VALUE.\n",
-           strstr(c->about, "Exit status:") ? ""
-                                            : "Exit status: 0 done, 1 the run failed, 2 the "
-                                              "command line was wrong, 130 interrupted.\n");
+           strstr(c->about, HELP_STATUS) ? "" : HELP_STATUS " " HELP_STATUSES "\n");
 }
 
 // what completes the value of an option

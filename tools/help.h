@@ -5,6 +5,10 @@
 #define PI0_TOOLS_HELP_H
 #include "options.h"
 
+// what a page says of exit statuses, unless the command's own text has such a line
+#define HELP_STATUS "Exit status:"
+#define HELP_STATUSES "0 done, 1 the run failed, 2 the command line was wrong, 130 interrupted."
+
 // a subcommand with its tables
 typedef struct help_page {
     const command *c;

@@ -164,8 +164,6 @@ static void put_options(const help_page *p)
            "or the options as a table for programs: completion reads it.\n");
 }
 
-#define STATUSES "0 done, 1 the run failed, 2 the command line was wrong, 130 interrupted."
-
 // where a tokenizer is looked for depends on these
 static void put_environment(const help_page *p)
 {
@@ -186,9 +184,8 @@ static void put_environment(const help_page *p)
 void pi0_help_man(const help_page *p)
 {
     // a command whose statuses mean more says so itself
-    static const char own[] = "Exit status:";
     const command *c = p->c;
-    const char *statuses = strstr(c->about, own);
+    const char *statuses = strstr(c->about, HELP_STATUS);
 
     put_title(c->name);
     printf(".SH NAME\npi0\\-%s \\- ", c->name);
@@ -199,7 +196,7 @@ void pi0_help_man(const help_page *p)
     put_text(c->about, statuses ? statuses : c->about + strlen(c->about));
     put_options(p);
     printf(".SH EXIT STATUS\n");
-    put_all(statuses ? statuses + strlen(own) + 1 : STATUSES);
+    put_all(statuses ? statuses + strlen(HELP_STATUS) + 1 : HELP_STATUSES);
     put_environment(p);
     printf(".SH EXAMPLES\n");
     put_block(c->examples);
@@ -228,7 +225,7 @@ void pi0_help_man_all(const command *const *commands, int n)
            "Show this page in the macros of\n.BR man (7),\n"
            "or the commands as a table for programs: completion reads it.\n"
            ".TP\n\\fB\\-\\-version\\fR\nShow the version and end.\n"
-           ".SH EXIT STATUS\n" STATUSES "\n"
+           ".SH EXIT STATUS\n" HELP_STATUSES "\n"
            ".SH EXAMPLES\n");
     put_block("pi0 demo --out replay.html\n"
               "pi0 doctor --config pi05_droid checkpoints/pi05_droid\n"

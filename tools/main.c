@@ -23,9 +23,8 @@ static void print_help(FILE *to)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(to, "\n  pi0 COMMAND --help   what a command does, its options, examples\n"
                 "  pi0 --version        the version\n\n"
-                "Results go to stdout, everything else to stderr.\n"
-                "Exit status: 0 done, 1 the run failed, 2 the command line was wrong, 130 "
-                "interrupted.\n");
+                "Results go to stdout, everything else to stderr.\n" HELP_STATUS " " HELP_STATUSES
+                "\n");
 }
 
 // the same in another form: the manual page, or what a shell's completion reads

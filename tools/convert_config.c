@@ -6,7 +6,6 @@
 #include "data/json.h"
 #include "output_file.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -4,7 +4,6 @@
 #include "pages.h"
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SHOWN 40      // episodes, the first ones …

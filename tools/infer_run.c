@@ -3,7 +3,6 @@
  * a robot's through pi0_act(). */
 #include "infer_run.h"
 #include "observation_file.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

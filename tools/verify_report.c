@@ -5,7 +5,6 @@
 #include "pages.h"
 #include "verify_print.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- the parts of the JSON ---- */

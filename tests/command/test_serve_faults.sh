@@ -29,13 +29,13 @@ check "it stops" stop "$pid" 0
 # ---- a full disk in --record ----------------------------------------------------------------------
 # files of more than 64 KiB cannot be written: as on a full disk, a write fails half-way
 mkdir "$work/record"
-mkfifo "$work/log"
-cat "$work/log" >"$work/record.log" &
+mkfifo "$work/pipe"
+cat "$work/pipe" >"$work/record.log" &
 (
     trap '' XFSZ
     ulimit -f 128
     exec "$PI0" serve --model "$model" --config pi05_aloha --tokenizer "$golden/tokenizer.model" \
-        --port 0 --record "$work/record" 2>"$work/log"
+        --port 0 --record "$work/record" 2>"$work/pipe"
 ) &
 pid=$!
 pids="$pids $pid"

@@ -7,7 +7,6 @@ cd "$source" || exit 2
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-failed=0
 helper=$work/helper
 
 # caches in which a tokenizer might lie
@@ -16,12 +15,7 @@ unset OPENPI_DATA_HOME HF_HOME HF_HUB_CACHE XDG_CACHE_HOME
 
 # ---- tools of the tests ----------------------------------------------------------------------
 
-ok() { echo "ok $1"; }
-failed() {
-    echo "FAILED $1"
-    failed=$((failed + 1))
-    sed 's/^/    | /' "$work/log" 2>/dev/null | tail -8
-}
+. tests/support/check.sh
 
 # expect NAME STATUS TEXT command...: it ends with STATUS and says TEXT (a fixed string)
 expect() {
@@ -36,13 +30,6 @@ expect() {
     else
         failed "$expected_name"
     fi
-}
-
-# check NAME command...: it succeeds
-check() {
-    checked_name=$1
-    shift
-    if "$@" >"$work/log" 2>&1; then ok "$checked_name"; else failed "$checked_name"; fi
 }
 
 value() { "$helper" json "$1" <"$work/out" 2>&1; }

@@ -3,11 +3,7 @@
 # ask_server.sh PROGRAM - the client's example beside pi0 serve, whose path is in $PI0.
 program=$1
 . "$(dirname "$0")/../command/serving.sh"
-: >"$work/place.log"
-"$PI0" serve --model demo/place --port 0 2>>"$work/place.log" &
-pid=$!
-pids="$pids $pid"
-wait_ready place
+start place "$PI0" serve --model demo/place --port 0
 check "an answer" sh "$(dirname "$0")/expect_output.sh" "^16 rows of 3: 0\.[0-9]* 0\.[0-9]* " -- \
     "$program" "$url"
 check "the server stops" stop "$pid" 0

@@ -23,16 +23,6 @@ cd "$tree" || exit 1
 commands() {
     awk '/^ \*     / { sub(/^ \* */, ""); print; seen = 1; next } seen { exit }' "$1"
 }
-start_server() {
-    : >"$work/server.log"
-    # the words of the command, without their "&" at the end
-    # shellcheck disable=SC2086
-    set -- ${1%&}
-    "$@" --port 0 2>>"$work/server.log" &
-    pid=$!
-    pids="$pids $pid"
-    wait_ready server
-}
 
 n=0
 for source in examples/*.c examples/*/*.c examples/*/*.cc; do
@@ -41,12 +31,14 @@ for source in examples/*.c examples/*/*.c examples/*/*.cc; do
     n=$((n + 1))
     url=
     if grep '^pi0 serve' "$work/commands" >"$work/serve"; then
-        start_server "$(cat "$work/serve")"
+        # the words of the command, but for the "&" at its end
+        # shellcheck disable=SC2046
+        start server $(sed 's/&$//' "$work/serve") --port 0
         sed "/^pi0 serve/d; s|ws://127.0.0.1:8000|$url|" "$work/commands" >"$work/others"
         mv "$work/others" "$work/commands"
     fi
     check "$source" sh -e "$work/commands"
-    cat "$work/out"
+    cat "$work/log"
     [ -z "$url" ] || check "the server stops" stop "$pid" 0
 done
 
@@ -57,7 +49,7 @@ if grep -q 'int main' "$work/readme.c"; then
     check "README.md builds" cc -std=c11 -Wall -Wextra -Werror "$work/readme.c" -o "$work/readme" \
         $(pkg-config --cflags --libs pi0)
     check "README.md runs" "$work/readme"
-    cat "$work/out"
+    cat "$work/log"
 fi
 echo "$n examples built alone, $failed failed"
 [ $n -gt 0 ] && [ $failed -eq 0 ]

@@ -7,12 +7,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd) here=$root/tests/command
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-failed=0
-ok() { echo "ok $1"; }
-wrong() {
-    echo "FAILED $1"
-    failed=$((failed + 1))
-}
+. "$root/tests/support/check.sh"
 
 # ---- the header: needs nothing but Python ---------------------------------------------------------
 PYTHONDONTWRITEBYTECODE=1
@@ -20,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE
 cp -r "$root/examples/python" "$work/package"
 if command -v python3 >/dev/null; then
     python3 "$root/tests/examples/python_header.py" "$work/package" "$root/include/pi0.h" "$cc" "$work" ||
-        wrong "structs and functions as in pi0.h"
+        failed "structs and functions as in pi0.h"
 fi
 
 # ---- installed ------------------------------------------------------------------------------------
@@ -36,25 +31,24 @@ site=$work/site python=$venv/bin/python
 }
 PYTHONPATH=$site
 export PYTHONPATH
-find_it() { # NAME VARIABLE...: which library the package takes
-    found_name=$1
-    shift
+find_it() { # VARIABLE...: which library the package takes
     (cd "$work" && env "$@" "$python" -c 'import pi0; print(pi0.library_path())') >"$work/found" 2>&1
     found=$?
 }
-find_it "PI0_LIBRARY" "PI0_LIBRARY=$library"
-grep -qx "$library" "$work/found" && ok "by $found_name" || wrong "by $found_name"
-find_it "the linker" "LD_LIBRARY_PATH=$(dirname "$library")"
-[ $found -eq 0 ] && ok "by $found_name" || wrong "by $found_name"
+find_it "PI0_LIBRARY=$library"
+check "by PI0_LIBRARY" grep -x "$library" "$work/found"
+find_it "LD_LIBRARY_PATH=$(dirname "$library")"
+check "by the linker" test $found -eq 0
 printf 'libdir=%s\nName: pi0\nDescription: x\nVersion: 0\n' "$(dirname "$library")" >"$work/pi0.pc"
-find_it "pkg-config" "PKG_CONFIG_PATH=$work"
-grep -q "libpi0.so.0" "$work/found" && ok "by $found_name" || wrong "by $found_name"
+find_it "PKG_CONFIG_PATH=$work"
+check "by pkg-config" grep "libpi0.so.0" "$work/found"
 cp "$library" "$site/pi0/libpi0.so.0"
-find_it "a library beside the package"
-grep -qx "$site/pi0/libpi0.so.0" "$work/found" && ok "$found_name" || wrong "$found_name"
+find_it
+check "a library beside the package" grep -x "$site/pi0/libpi0.so.0" "$work/found"
 refused() { # NAME LIBRARY WORDS
-    find_it "$1" "PI0_LIBRARY=$2"
-    [ $found -ne 0 ] && grep -q "^OSError: $2.*$3" "$work/found" && ok "$1" || wrong "$1"
+    find_it "PI0_LIBRARY=$2"
+    check "$1: not taken" test $found -ne 0
+    check "$1: why" grep "^OSError: $2.*$3" "$work/found"
 }
 refused "a library that is not there" /nonexistent/libpi0.so ""
 echo 'const char *pi0_version(void) { return "0.9.1"; }' >"$work/other.c"
@@ -66,9 +60,9 @@ rm "$site/pi0/libpi0.so.0"
 # ---- at work --------------------------------------------------------------------------------------
 PI0_LIBRARY=$library
 export PI0_LIBRARY
-"$python" "$root/tests/examples/python_policy.py" "$PI0" "$root" "$work" || wrong "the policy"
+"$python" "$root/tests/examples/python_policy.py" "$PI0" "$root" "$work" || failed "the policy"
 sh "$root/tests/examples/expect_output.sh" "^row  6: hand to 0\.2[4-9] 0\.3[4-9]," \
     "^InvalidArgument: observation.images.top: a picture of shape" -- \
-    "$python" "$root/examples/python/act.py" "$root/demo/place" || wrong "examples/python/act.py"
+    "$python" "$root/examples/python/act.py" "$root/demo/place" || failed "examples/python/act.py"
 echo "$failed failed"
 exit $((failed > 0))

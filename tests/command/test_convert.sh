@@ -5,9 +5,7 @@
 # package cannot be had the test says so and is skipped, unless CI=true.
 # Environment: PI0, the command; PYTHON, a Python to use.
 pyenv=${PYENV_ROOT:-$HOME/.pyenv}
-# shellcheck source=/dev/null
-set -- "$PI0" "$(cd "$(dirname "$0")/../.." && pwd)"
-case $0 in */*) . "${0%/*}/tools.sh" ;; *) . ./tools.sh ;; esac
+. "$(dirname "$0")/tools.sh"
 golden=tests/golden
 made=$work/made
 mkdir "$made"
@@ -55,7 +53,6 @@ check "doctor knows the robot" sh -c "[ $? -le 1 ] && ! grep 'robot\.' '$work/ou
 
 # ---- read by PyPI's safetensors --------------------------------------------------------------
 
-echo "$n ok, $failed failed; then what PyPI's package reads"
 . tests/support/skip.sh
 packages="safetensors numpy"
 venv=$(dirname "$pi0")/safetensors_read

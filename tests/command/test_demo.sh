@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_demo.sh - pi0 demo from outside: wrong command lines, where the policies are
 # found, results. How often it succeeds, and the files, are the business of unit/test_demo.c.
-# shellcheck source=/dev/null
-set -- "$PI0" "$(cd "$(dirname "$0")/../.." && pwd)"
-case $0 in */*) . "${0%/*}/tools.sh" ;; *) . ./tools.sh ;; esac
+. "$(dirname "$0")/tools.sh"
 
 usage() { # NAME TEXT options...
     name=$1 text=$2

@@ -3,9 +3,7 @@
 # test_full_disk.sh - every file that a command writes, and its stdout, on a full disk: exit status 1,
 # a line with the file and the reason, and what was there before is as it was.
 # Prints "ok NAME" or "FAILED NAME" for each; exits 1 if one failed.
-# shellcheck source=/dev/null
-set -- "$PI0" "$(cd "$(dirname "$0")/../.." && pwd)"
-case $0 in */*) . "${0%/*}/tools.sh" ;; *) . ./tools.sh ;; esac
+. "$(dirname "$0")/tools.sh"
 golden=tests/golden/openpi
 
 mkdir "$work/disk"

@@ -3,9 +3,7 @@
 # test_profile.sh - where the time goes: coverage in pi0 inspect, tables of operations in pi0
 # bench, traces of infer, bench and serve.
 # Prints "ok NAME" or "FAILED NAME" for each; exits 1 if one failed.
-# shellcheck source=/dev/null
-set -- "$PI0" "$(cd "$(dirname "$0")/../.." && pwd)"
-case $0 in */*) . "${0%/*}/tools.sh" ;; *) . ./tools.sh ;; esac
+. "$(dirname "$0")/tools.sh"
 . tests/command/ready.sh
 
 # events FILE CATEGORY N: so many events of it

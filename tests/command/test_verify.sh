@@ -1,9 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # test_verify.sh - pi0 verify from outside: command lines, tables, JSON, exit status.
-# shellcheck source=/dev/null
-set -- "$PI0" "$(cd "$(dirname "$0")/../.." && pwd)"
-case $0 in */*) . "${0%/*}/tools.sh" ;; *) . ./tools.sh ;; esac
+. "$(dirname "$0")/tools.sh"
 
 golden=tests/golden/openpi
 libero=$golden/pi0_libero droid=$golden/pi05_droid

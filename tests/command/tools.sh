@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# tools.sh - read by the scripts beside it, whose arguments are PI0 SOURCE: goes to the source tree,
-# makes a folder $work that is removed at the end, builds the tests' own programs into it.
-pi0=$1 source=$2
-[ -x "$pi0" ] && [ -d "$source/tests/golden" ] || { echo "usage: SCRIPT PI0 SOURCE" >&2; exit 2; }
-cd "$source" || exit 2
+# tools.sh - read by the scripts beside it, which run the command whose path is in $PI0: goes to the
+# source tree, makes a folder $work that is removed at the end, builds the tests' own programs into it.
+pi0=${PI0-}
+cd "$(dirname "$0")/../.." || exit 2
+[ -x "$pi0" ] || { echo "PI0 is not the path of the command: \"$pi0\"" >&2; exit 2; }
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM

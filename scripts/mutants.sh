@@ -128,11 +128,11 @@ mutate() {
 }
 
 # ---- whether edits fit and compile, without building ------------------------------------------
-# the command by which BUILD compiles a file, but for what it writes
+# the command by which the build compiles a file, but for what it writes
 compile_command() {
-    (cd "$1" && ninja -t compdb) | awk -v file="\"$2\"" '
+    awk -v file="\"$1\"" '
         $1 == "\"command\":" { command = $0 }
-        $1 == "\"file\":" && index($0, file) { print command; exit }' |
+        $1 == "\"file\":" && index($0, file) { print command; exit }' "$scratch/commands" |
         sed 's/^ *"command": "//; s/",$//; s/\\\(["\\]\)/\1/g
             s/ -MD -MT [^ ]* -MF [^ ]*//; s/ -o [^ ]*//'
 }
@@ -141,12 +141,11 @@ compile_command() {
 compiles() {
     from=$1 name=$2
     shift 2
-    mkdir -p "$scratch/tests" && cp -r "$tree/tests/mutants" "$scratch/tests/" || exit 2
     for f; do copy_file "$tree/$f" "$scratch/$f"; done
     tables apply "$scratch" "$name" || return 1
     for f; do
         case $f in *.c) ;; *) continue ;; esac
-        command=$(compile_command "$from" "$tree/$f")
+        command=$(compile_command "$tree/$f")
         [ -n "$command" ] || continue
         command=${command%"$tree/$f"}\"$scratch/$f\"
         n=$((n + 1))
@@ -159,6 +158,8 @@ check_only() {
     [ -f "${1-}/build.ninja" ] || return 0
     scratch=$(mktemp -d) || exit 2
     trap 'rm -rf "$scratch"' EXIT
+    mkdir "$scratch/tests" && cp -r "$tree/tests/mutants" "$scratch/tests/" || exit 2
+    (cd "$1" && ninja -t compdb) >"$scratch/commands"
     tables list "$tree" >"$scratch/all"
     n=0 bad=0
     while IFS="$tab" read -r name tests files breaks; do

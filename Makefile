@@ -59,7 +59,7 @@ format: ## clang-format over the sources
 install: build ## into PREFIX=/usr/local
 	@cmake --install build/release --prefix "$(PREFIX)"
 
-package: setup ## Debian packages and a tar.gz that runs anywhere, in build/package
+package: ## Debian packages and a tar.gz that runs anywhere, in build/package
 	@sh scripts/setup.sh package
 	@sh scripts/package.sh
 

@@ -27,30 +27,24 @@ done
 [ -e "$prefix/share/zsh/site-functions/_pi0" ] || [ -e "$prefix/share/zsh/vendor-completions/_pi0" ] ||
     fail "zsh's completion is not installed"
 
-# pkg-config
+# pkg-config: libpi0, and the client library, which stands alone
 export PKG_CONFIG_PATH="$lib/pkgconfig"
 version=$(pkg-config --modversion pi0) || fail "pkg-config does not find pi0"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0) "$here/consumer.c" -o "$work/shared" \
-    $(pkg-config --libs pi0) || fail "no program by pkg-config"
-run "$work/shared" "$lib"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0) "$here/consumer.c" -o "$work/static" "$lib/libpi0.a" \
-    $(pkg-config --static --libs-only-l pi0 | sed 's/-lpi0//') -pthread ||
-    fail "no static program by pkg-config"
-run "$work/static" /nonexistent
-
-# the client library, which stands alone
 [ "$(pkg-config --modversion pi0_client)" = "$version" ] || fail "pkg-config: another pi0_client"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/consumer_client.c" -o "$work/client" \
-    $(pkg-config --libs pi0_client) || fail "no client by pkg-config"
-run "$work/client" "$lib"
-# shellcheck disable=SC2046
-"$cc" -std=c11 $(pkg-config --cflags pi0_client) "$here/consumer_client.c" -o "$work/client_static" \
-    "$lib/libpi0_client.a" $(pkg-config --static --libs-only-l pi0_client | sed 's/-lpi0_client//') \
-    -pthread || fail "no static client by pkg-config"
-run "$work/client_static" /nonexistent
+# by_pkg_config MODULE SOURCE: a program with its shared library, and one with its static one
+by_pkg_config() {
+    # shellcheck disable=SC2046
+    "$cc" -std=c11 $(pkg-config --cflags "$1") "$here/$2" -o "$work/$1" \
+        $(pkg-config --libs "$1") || fail "no program with $1 by pkg-config"
+    run "$work/$1" "$lib"
+    # shellcheck disable=SC2046
+    "$cc" -std=c11 $(pkg-config --cflags "$1") "$here/$2" -o "$work/$1_static" "$lib/lib$1.a" \
+        $(pkg-config --static --libs-only-l "$1" | sed "s/-l$1//") -pthread ||
+        fail "no static program with $1 by pkg-config"
+    run "$work/$1_static" /nonexistent
+}
+by_pkg_config pi0 consumer.c
+by_pkg_config pi0_client consumer_client.c
 
 # find_package
 "$cmake" -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \

@@ -31,7 +31,7 @@ static int take_statistics(conversion *c, json_t *policy, const char *file)
     const char *path = json_string_value(json_object_get(policy, "statistics"));
     if (!path) return PI0_OK;
     char *folder = pi0_path_folder(file), *from = NULL;
-    if (folder) from = path[0] == '/' ? strdup(path) : pi0_path_join(folder, path);
+    if (folder) from = pi0_path_from(folder, path);
     char *assets = pi0_path_join(c->part, "assets"),
          *own = pi0_path_join(c->part, "assets/" OWN_ASSET);
     int status = from && assets && own ? PI0_OK : no_memory(c);

@@ -29,7 +29,7 @@ static int take_picture(json_reading *r, const char *camera, json_t *v)
     if (!file || !*file || strlen(file) != json_string_length(v))
         return pi0_fail(r->err, PI0_EFORMAT, "%s: images: %s is %s, expected a picture's file name",
                         r->file, camera, pi0_json_kind(v));
-    char *path = file[0] == '/' ? strdup(file) : pi0_path_join(r->dir, file);
+    char *path = pi0_path_from(r->dir, file);
     if (!path) return pi0_fail(r->err, PI0_ENOMEM, "%s: no memory for a path", r->file);
     int status = r->read_picture(&picture, path, r->err);
     free(path);

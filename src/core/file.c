@@ -131,6 +131,11 @@ char *pi0_path_join(const char *dir, const char *name)
     return path;
 }
 
+char *pi0_path_from(const char *dir, const char *path)
+{
+    return path[0] == '/' ? strdup(path) : pi0_path_join(dir, path);
+}
+
 char *pi0_path_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');

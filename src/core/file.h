@@ -36,6 +36,9 @@ const struct dirent *pi0_folder_next(DIR *d, const char *path, int *status, pi0_
 
 // "dir/name" into a malloc'd string; NULL when out of memory
 char *pi0_path_join(const char *dir, const char *name);
+// what a file that lies in `dir` means by `path`: itself where it begins with '/', else "dir/path";
+// malloc'd, NULL when out of memory
+char *pi0_path_from(const char *dir, const char *path);
 // the folder that a file lies in, "." where its path names none; malloc'd, NULL when out of memory
 char *pi0_path_folder(const char *path);
 #endif

@@ -9,11 +9,6 @@
 
 /* ---- names ---- */
 
-static const char *bare_name(const char *key)
-{
-    return strncmp(key, "model.", 6) ? key : key + 6;
-}
-
 // LeRobot renames these where they stand without "model."
 static const st_tensor *find_alias(const doctor *d, const char *name)
 {
@@ -48,7 +43,7 @@ static int count_layers(const safetensors *st, enum tensor_id id)
     const char *pattern = pi0_tensor_table[id].name, *number = strstr(pattern, "%d");
     int n = 0;
     for (int t = 0; t < st->n_tensors && number; t++) {
-        const char *name = bare_name(st->tensors[t].name);
+        const char *name = pi0_safetensors_bare_name(st->tensors[t].name);
         const size_t head = (size_t)(number - pattern);
         char *end;
         if (strncmp(name, pattern, head)) continue;
@@ -190,7 +185,7 @@ static void look_at(const doctor *d, const model_sizes *z, enum tensor_id id, in
 // `name` is an entry of the table for either model, or known not to be used
 static bool is_known(const char *key)
 {
-    const char *name = bare_name(key);
+    const char *name = pi0_safetensors_bare_name(key);
     if (!strcmp(name, EXPERT_HEAD_NAME) || !strcmp(name, EMBED_TOKENS_NAME)) return true;
     for (int id = 0; id < T_COUNT; id++) {
         const char *pattern = pi0_tensor_table[id].name, *number = strstr(pattern, "%d");

@@ -9,7 +9,8 @@
 
 #define SINGLE_NAME "model.safetensors"
 #define INDEX_NAME "model.safetensors.index.json"
-#define NAME_BYTES 255 // of a file
+#define KEY_PREFIX "model." // of LeRobot's keys
+#define NAME_BYTES 255      // of a file
 
 const char *pi0_st_shape(char *text, size_t size, const st_tensor *t)
 {
@@ -282,8 +283,14 @@ int pi0_safetensors_find_both(const safetensors *st, const char *name, const st_
     char key[256];
     int n = 0;
     found[0] = found[1] = NULL;
-    snprintf(key, sizeof key, "model.%s", name);
+    snprintf(key, sizeof key, KEY_PREFIX "%s", name);
     if ((found[n] = pi0_safetensors_find(st, key))) n++;
     if ((found[n] = pi0_safetensors_find(st, name))) n++;
     return n;
+}
+
+const char *pi0_safetensors_bare_name(const char *key)
+{
+    const size_t n = strlen(KEY_PREFIX);
+    return strncmp(key, KEY_PREFIX, n) ? key : key + n;
 }

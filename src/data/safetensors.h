@@ -42,6 +42,8 @@ const st_tensor *pi0_safetensors_find(const safetensors *st, const char *name); 
 // the tensors that one name may stand for: "model.<name>" of LeRobot's, <name> of openpi's; returns
 // how many are there, those behind them are NULL
 int pi0_safetensors_find_both(const safetensors *st, const char *name, const st_tensor *found[2]);
+// a key without the "model." that LeRobot puts in front
+const char *pi0_safetensors_bare_name(const char *key);
 
 // the bytes at data (in one of the maps) will not be read again soon: their pages need not stay in
 // this process's memory; reading them again is correct, and reads the file

@@ -8,7 +8,6 @@
 
 #define MAX_SIZE (1 << 20) // of any dimension but the vocabulary: far above any published model
 #define MAX_LAYERS 512
-#define KEY_PREFIX "model."
 
 int pi0_warn(warning_list *w, pi0_error *err, const char *format, ...)
 {
@@ -40,12 +39,6 @@ void pi0_warnings_free(warning_list *w)
 static bool starts_with(const char *text, const char *start)
 {
     return !strncmp(text, start, strlen(start));
-}
-
-// a key without the "model." that LeRobot puts in front
-static const char *bare_name(const char *key)
-{
-    return starts_with(key, KEY_PREFIX) ? key + strlen(KEY_PREFIX) : key;
 }
 
 // LeRobot renames these where they stand without "model." (modeling_pi0.py, modeling_pi05.py
@@ -110,7 +103,7 @@ static int count_layers(const safetensors *st, const char *pattern)
     const char *number = strstr(pattern, "%d");
     const size_t head = (size_t)(number - pattern);
     for (int t = 0; t < st->n_tensors; t++) {
-        const char *name = bare_name(st->tensors[t].name);
+        const char *name = pi0_safetensors_bare_name(st->tensors[t].name);
         if (strncmp(name, pattern, head)) continue;
         char *end;
         const long value = strtol(name + head, &end, 10);
@@ -275,7 +268,7 @@ static bool is_entry(const model_sizes *z, enum tensor_id id, const char *name)
 // stored and known, but not read: the heads; and what LeRobot itself drops
 static bool is_known_unused(const tensor_source *s, const char *key)
 {
-    const char *name = bare_name(key);
+    const char *name = pi0_safetensors_bare_name(key);
     if (!strcmp(name, EXPERT_HEAD_NAME) || !strcmp(name, EMBED_TOKENS_NAME)) return true;
     if (!s->lerobot || !s->pi05 || name != key) return false;
     return starts_with(name, "state_proj.") ||
@@ -284,7 +277,7 @@ static bool is_known_unused(const tensor_source *s, const char *key)
 
 static bool is_known(const model_sizes *z, const tensor_source *s, const char *key)
 {
-    const char *name = bare_name(key);
+    const char *name = pi0_safetensors_bare_name(key);
     for (int id = 0; id < T_COUNT; id++) {
         char own[TENSOR_NAME_SIZE], alias[TENSOR_NAME_SIZE];
         if (is_entry(z, id, name)) return true;

@@ -39,18 +39,6 @@ static pi0_model *load(const network_case *c, const char *backend, const char *p
     return m;
 }
 
-static pi0_session *session(const pi0_model *m, int threads, int steps)
-{
-    pi0_error err;
-    pi0_options opt;
-    pi0_session *s = NULL;
-    pi0_default_options(&opt);
-    opt.n_threads = threads;
-    opt.num_steps = steps;
-    must(pi0_session_create(&s, m, &opt, &err), &err);
-    return s;
-}
-
 static void infer(pi0_session *s, const network_case *c, float *actions)
 {
     pi0_error err;
@@ -62,7 +50,7 @@ static bool run_case(const network_case *c, const char *precision, const char *m
     float actions[MAX_CHUNK];
     pi0_model *m = load(c, "cpu", precision, mask);
     if (!m) return false;
-    pi0_session *s = session(m, 2, 0);
+    pi0_session *s = network_session(m, 2, 0);
     infer(s, c, actions);
     *d = compare(actions, 32, c->actions, c->horizon, c->cols);
     pi0_session_free(s);
@@ -142,7 +130,7 @@ static void record(tap_list *l, const network_case *c, const char *backend, cons
     float actions[MAX_CHUNK];
     pi0_error err;
     pi0_model *m = load(c, backend, precision, NULL);
-    pi0_session *s = session(m, 2, 0);
+    pi0_session *s = network_session(m, 2, 0);
     l->n = 0;
     must(pi0_session_set_tap(s, keep_tap, l, &err), &err);
     infer(s, c, actions);
@@ -237,7 +225,7 @@ static void any_number_of_threads(void **state)
                 network_case_open(&c, case_names[i]);
                 pi0_model *m = load(&c, "cpu", precisions[p], masks[k]);
                 for (size_t t = 0; m && t < COUNT(threads); t++) {
-                    pi0_session *s = session(m, threads[t], 2);
+                    pi0_session *s = network_session(m, threads[t], 2);
                     infer(s, &c, t ? many : one);
                     if (t) assert_memory_equal(one, many, (size_t)c.horizon * 32 * sizeof *one);
                     pi0_session_free(s);

@@ -138,6 +138,18 @@ void network_case_close(network_case *c)
     free(c->actions_bf16);
 }
 
+pi0_session *network_session(const pi0_model *m, int threads, int steps)
+{
+    pi0_error err;
+    pi0_options opt;
+    pi0_session *s = NULL;
+    pi0_default_options(&opt);
+    opt.n_threads = threads;
+    opt.num_steps = steps;
+    must(pi0_session_create(&s, m, &opt, &err), &err);
+    return s;
+}
+
 difference compare(const float *got, int stride, const float *expected, int rows, int cols)
 {
     difference d = { 0 };

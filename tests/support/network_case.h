@@ -41,4 +41,7 @@ difference compare(const float *got, int stride, const float *expected, int rows
 
 // what must succeed for the test to go on
 void must(int status, const pi0_error *err);
+
+// a session of a model with so many threads and steps; 0 steps: the model's own number
+pi0_session *network_session(const pi0_model *m, int threads, int steps);
 #endif

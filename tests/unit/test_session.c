@@ -45,14 +45,7 @@ static void close_case(fixture *f)
 
 static pi0_session *new_session(const fixture *f, int threads, int steps)
 {
-    pi0_error err;
-    pi0_options opt;
-    pi0_session *s = NULL;
-    pi0_default_options(&opt);
-    opt.n_threads = threads;
-    opt.num_steps = steps;
-    must(pi0_session_create(&s, f->m, &opt, &err), &err);
-    return s;
+    return network_session(f->m, threads, steps);
 }
 
 /* ---- what a session computes ---- */

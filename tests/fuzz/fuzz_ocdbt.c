@@ -4,22 +4,9 @@
  * such a manifest and, behind two bytes with its length, one node. */
 #include "data/kv_store.h"
 #include "data/ocdbt_node.h"
+#include "fuzz/fuzz.h"
 #include "support/ocdbt_blob.h"
 #include "support/tmpdir.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-// what must hold, also where asserts are off
-static void must(bool holds)
-{
-    if (!holds) abort();
-}
-
-static void check_failure(int status, const pi0_error *err)
-{
-    must(status < 0 && err->code == status && err->message[0]);
-    must(memchr(err->message, 0, sizeof err->message) != NULL);
-}
 
 static void check_files(const ocdbt_file *files, size_t n)
 {

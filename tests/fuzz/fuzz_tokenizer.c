@@ -2,19 +2,10 @@
 /* fuzz_tokenizer.c - a file that says it is a token model. What the door lets through is handed to
  * libsentencepiece, which trusts it, and encodes some texts. */
 #include "data/tokenizer.h"
+#include "fuzz/fuzz.h"
 #include "support/tmpdir.h"
-#include <stdbool.h>
-#include <stdint.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { IDS = 64 };
-
-// what must hold, also where asserts are off
-static void must(bool holds)
-{
-    if (!holds) abort();
-}
 
 static void encode(const tokenizer *t, const char *text, size_t size)
 {

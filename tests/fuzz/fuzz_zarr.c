@@ -2,23 +2,10 @@
 /* fuzz_zarr.c - the text of a .zarray, and behind a 0 byte the one chunk of its array, which is
  * read where the array is small. */
 #include "data/zarr.h"
+#include "fuzz/fuzz.h"
 #include "support/tmpdir.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define SMALL 65536 // bytes of an array that is read
-
-// what must hold, also where asserts are off
-static void must(bool holds)
-{
-    if (!holds) abort();
-}
-
-static void check_failure(int status, const pi0_error *err)
-{
-    must(status < 0 && err->code == status && err->message[0]);
-    must(memchr(err->message, 0, sizeof err->message) != NULL);
-}
 
 static size_t bytes_of(const zarr_array *a)
 {

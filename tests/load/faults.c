@@ -9,6 +9,7 @@
 #include "traffic.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HONEST 4
@@ -33,13 +33,6 @@ static uint32_t rnd(uint32_t n)
     random_state ^= random_state >> 17;
     random_state ^= random_state << 5;
     return random_state % n;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- connections ---- */
@@ -306,7 +299,7 @@ static bool end_slow(slow s[SLOW], double until)
     bool good = true;
     for (int i = 0; i < SLOW - 1; i++) {
         bool open = true;
-        while (open && now() < until) open = swallow(s[i].fd, 200);
+        while (open && traffic_now() < until) open = swallow(s[i].fd, 200);
         printf("%s: %s\n", s[i].what, open ? "STILL THERE" : "cut off");
         good &= !open;
     }
@@ -350,7 +343,7 @@ static bool tell(const char *what, bool good, traffic *t)
 static bool attack(traffic *t, const char *data, size_t size, int n_frames, double seconds)
 {
     slow s[SLOW];
-    const double begin = now();
+    const double begin = traffic_now();
     begin_slow(s, data, size);
     bool good = tell("killed in a frame", killed_in_a_frame(data, size), t);
     good &= tell("killed after the request", killed_after_the_request(data, size), t);
@@ -360,7 +353,7 @@ static bool attack(traffic *t, const char *data, size_t size, int n_frames, doub
     good &= tell("oversized messages", oversized(), t);
     good &= tell("many connections", many(), t);
     if (seconds > 0)
-        good &= end_slow(s, begin + seconds > now() + 5 ? begin + seconds : now() + 5);
+        good &= end_slow(s, fmax(begin + seconds, traffic_now() + 5));
     else
         for (int i = 0; i < SLOW; i++) close(s[i].fd);
     return good;

@@ -10,13 +10,6 @@
 
 #define MIB (1024.0 * 1024.0)
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void pause_ms(int ms)
 {
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
@@ -38,7 +31,7 @@ int main(int argc, char **argv)
     if (t.clients < 1 || t.requests < 1 || t.cameras < 1 || t.cameras > TRAFFIC_CAMERAS ||
         !traffic_prepare(&t))
         return 1;
-    const double begin = now();
+    const double begin = traffic_now();
     if (!traffic_start(&t)) return 1;
 
     // warm when each client has had a tenth of its replies
@@ -47,7 +40,7 @@ int main(int argc, char **argv)
     const long warm = traffic_memory(pid);
     traffic_wait(&t);
     const long last = traffic_memory(pid);
-    const double seconds = now() - begin;
+    const double seconds = traffic_now() - begin;
     const bool good = traffic_report(&t);
     traffic_free(&t);
     const double growth = (double)(last - warm) / MIB;

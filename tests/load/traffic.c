@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define N_STATE 14
@@ -250,6 +251,13 @@ void traffic_free(traffic *t)
     }
     free(t->client);
     pthread_mutex_destroy(&t->lock);
+}
+
+double traffic_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 long traffic_memory(int pid)

@@ -46,6 +46,8 @@ int traffic_done(traffic *t);
 bool traffic_report(const traffic *t);
 void traffic_free(traffic *t);
 
+// seconds of a clock that only goes on
+double traffic_now(void);
 // resident memory of a process in bytes, 0: there is none
 long traffic_memory(int pid);
 #endif

@@ -2,22 +2,15 @@
 /* attention_peak.c - times attention at the model's shapes beside the peak of its multiply
  * instruction, all taken in turn in one run, the best of each: attention [isa] [f32|bf16] [threads]
  * [rounds]. */
+#include "core/clock.h"
 #include "cpu/attention.h"
 #include "cpu/kern.h"
 #include "cpu/kern_attention.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define MOST_THREADS 64
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- the peak: independent multiply-adds on registers alone ---- */
 
@@ -79,9 +72,9 @@ static void peak_thread(void *arg, int thread, int n_threads)
     struct peak_job *j = arg;
     const long n = 100000;
     (void)n_threads;
-    const double t = now();
+    const double t = clock_ms();
     const int flop = multiply(j->isa, j->type, n);
-    j->flops[thread] = 12.0 * (double)n * flop / (now() - t);
+    j->flops[thread] = 12.0 * (double)n * flop / ((clock_ms() - t) * 1e-3);
 }
 
 /* ---- the cases ---- */
@@ -138,9 +131,9 @@ static void touch_thread(void *arg, int thread, int n_threads)
 static void run_case(struct bench_case *c, backend *b)
 {
     pi0_pool_run(b->threads, touch_thread, c);
-    const double t = now();
+    const double t = clock_ms();
     pi0_cpu_attention(b, c->y, c->q, c->k, c->v, c->heads, 1 / sqrtf((float)c->dim));
-    const double seconds = now() - t;
+    const double seconds = (clock_ms() - t) * 1e-3;
     if (seconds < c->seconds) c->seconds = seconds;
 }
 

@@ -13,7 +13,6 @@ fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
-failed=0 n=0
 LC_ALL=C
 export LC_ALL
 
@@ -29,14 +28,9 @@ ${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -O1 -Iinclude -Isrc tests/command/doctor_he
     src/data/safetensors.c src/data/st_header.c src/data/json.c src/core/error.c src/core/file.c \
     -o "$helper" -ljansson -lm || { echo "FAILED to build the tests' own program"; exit 1; }
 
-ok() { n=$((n + 1)); }
-failed() {
-    echo "FAILED $1"
-    sed 's/^/    | /' "$work/log" | head -20
-    failed=$((failed + 1))
-}
-
 # ---- tools -----------------------------------------------------------------------------------
+
+. tests/support/check.sh
 
 # what a healthy checkpoint may say, too
 standing="camera.names memory.need"
@@ -73,10 +67,10 @@ sick() {
     "$helper" ids <"$work/out" >"$work/ids" 2>>"$work/err" || is="$is, but no report"
     cat "$work/ids" >>"$work/seen"
     found=$(for id in $standing; do echo "-e $id"; done | xargs grep -vxF "$work/ids" | sort -u)
-    { echo "status $is, expected $status"; echo "found: $found"; echo "expected: $expected"; cat \
-        "$work/err" "$work/out"; } >"$work/log"
+    cat "$work/out" "$work/err" >"$work/log"
+    printf '%s\n' "status $is, expected $status" "found: $found" "expected: $expected" >>"$work/log"
     if [ "$is" = "$status" ] && [ "$found" = "$expected" ] && [ ! -s "$work/err" ]; then
-        ok
+        ok "$name"
     else
         failed "$name"
     fi
@@ -115,14 +109,16 @@ for case in "$PI0_TEST_DATA"/openpi/*/; do
     "$PI0" doctor "$case" --config "$(basename "$case")" --observation "$case/observation.msgpack" \
         --tokenizer "$PI0_TEST_DATA/openpi/tokenizer.model" >"$work/log" 2>&1
     is=$?
-    if [ $is -le 1 ] && tail -n 1 "$work/log" | grep -q '^0 errors, '; then ok; else failed "$case"; fi
+    if [ $is -le 1 ] && tail -n 1 "$work/log" | grep -q '^0 errors, '; then ok "$case"; else
+        failed "$case"; fi
 done
 for case in "$PI0_TEST_DATA"/lerobot/lerobot_*/ demo/place; do
     case $case in demo/*) own= ;; *) own="--tokenizer $PI0_TEST_DATA/lerobot/tokenizer" ;; esac
     # shellcheck disable=SC2086
     "$PI0" doctor "$case" $own >"$work/log" 2>&1
     is=$?
-    if [ $is -le 1 ] && tail -n 1 "$work/log" | grep -q '^0 errors, '; then ok; else failed "$case"; fi
+    if [ $is -le 1 ] && tail -n 1 "$work/log" | grep -q '^0 errors, '; then ok "$case"; else
+        failed "$case"; fi
 done
 # openpi's JAX checkpoints
 rm -rf "$c" && cp -r "$PI0_TEST_DATA/openpi_jax/jax_pi0/1" "$c" && chmod -R u+w "$c"
@@ -153,7 +149,7 @@ usage() { # NAME TEXT arguments...
     shift 2
     "$PI0" doctor "$@" >"$work/log" 2>"$work/err"
     if [ $? = 2 ] && [ ! -s "$work/log" ] && grep -qF -e "$text" "$work/err"; then
-        ok
+        ok "$name"
     else
         cat "$work/err" >>"$work/log"
         failed "$name"
@@ -164,14 +160,15 @@ usage "unknown option" "unknown option --confg" --confg x demo/place
 usage "two folders" "unexpected argument" demo/place demo/place
 "$PI0" doctor --help >"$work/log" 2>&1
 if grep -q '^Exit status: 0 nothing but notes' "$work/log" &&
-    ! grep -q '1 the run failed' "$work/log"; then ok; else failed "help: exit statuses"; fi
+    ! grep -q '1 the run failed' "$work/log"; then ok "help: exit statuses"; else
+    failed "help: exit statuses"; fi
 
 # --verbose: a line for each check
-"$PI0" doctor --verbose demo/place >"$work/log" 2>&1
+"$PI0" doctor --verbose demo/place >"$work/out" 2>&1
 for check in files tensors "tensor values" config.json robot cameras pipelines statistics \
     tokenizer prompt library memory observation; do
-    if grep -q "^  $check  *\(ok: \|not looked at\|[0-9]* finding\)" "$work/log"; then ok; else
-        failed "--verbose has $check"; fi
+    check "--verbose has $check" \
+        grep -q "^  $check  *\(ok: \|not looked at\|[0-9]* finding\)" "$work/out"
 done
 
 # ---- files and tensors -----------------------------------------------------------------------
@@ -193,8 +190,8 @@ sick "another safetensors" 2 "tensor.foreign"
 use $droid --config pi0_droid
 t drop=action_out_proj.bias drop=${v}encoder.layers.1.mlp.fc2.weight
 sick "tensors away" 2 "tensor.missing"
-if grep -q '2 of 106 tensors are missing: .*fc2.weight, action_out_proj.bias' "$work/out"; then ok; else
-    failed "all missing tensors are named"; fi
+check "all missing tensors are named" \
+    grep -q '2 of 106 tensors are missing: .*fc2.weight, action_out_proj.bias' "$work/out"
 use $droid --config pi0_droid
 t copy=state_proj.bias:model.state_proj.bias
 sick "a tensor twice" 2 "tensor.twice"
@@ -261,7 +258,7 @@ use $droid --config pi0_droid
 sick "little memory" 1 "memory.short" --memory 1
 use $droid
 sick "no robot" 1 "robot.none"
-if grep -q 'assets: pi0_droid[",]' "$work/out"; then ok; else failed "the fitting config is named"; fi
+check "the fitting config is named" grep -q 'assets: pi0_droid[",]' "$work/out"
 use $droid --config pi0_droyd
 sick "unknown robot" 2 "robot.config"
 use $droid --config pi05_droid
@@ -345,8 +342,7 @@ use $droid --config pi0_droid
 j $droid_stats norm_stats/state/mean/3 12345678
 sed -i 's/12345678\(\.0\)\{0,1\}/NaN/' "$c/$droid_stats"
 sick "NaN" 2 "stats.not_finite"
-if grep -q 'no number at 3 (observation/joint_position\[3\])' "$work/out"; then ok; else
-    failed "NaN is named"; fi
+check "NaN is named" grep -q 'no number at 3 (observation/joint_position\[3\])' "$work/out"
 use $droid --config pi0_droid
 j $droid_stats norm_stats/actions/std/2 -0.5
 sick "negative deviation" 2 "stats.negative_std"
@@ -356,7 +352,7 @@ sick "no deviation" 1 "stats.zero_std"
 use openpi/pi05_aloha --config pi05_aloha
 j $aloha_stats norm_stats/actions/q01/4 1.5 && j $aloha_stats norm_stats/actions/q99/4 1.5
 sick "no range" 1 "stats.zero_range"
-if grep -q '4 (left_wrist_angle): 1.5' "$work/out"; then ok; else failed "no range: named"; fi
+check "no range: named" grep -q '4 (left_wrist_angle): 1.5' "$work/out"
 j $aloha_stats norm_stats/actions/q01/4 1.6
 sick "bounds exchanged" 2 "stats.order"
 use openpi/pi05_aloha --config pi05_aloha
@@ -465,8 +461,7 @@ see "$image1" "$image2" vec:observation/joint_position:0,0,nan,0,0,0,0 "$state2"
 sick "NaN joint" 2 "state.not_finite"
 see "$image1" "$image2" vec:observation/joint_position:0.6,0.5,0,9,0,0,0 "$state2" "$text"
 sick "a joint far outside" 1 "state.outside"
-if grep -q 'state at 3 (observation/joint_position\[3\]): 9 ' "$work/out"; then ok; else
-    failed "the joint is named"; fi
+check "the joint is named" grep -q 'state at 3 (observation/joint_position\[3\]): 9 ' "$work/out"
 degrees=$("$helper" list "$c/$droid_stats" norm_stats/state/mean 57.3 0)
 see "$image1" "$image2" "vec:observation/joint_position:${degrees%,*}" "$state2" "$text"
 sick "degrees" 1 "state.degrees"
@@ -509,7 +504,7 @@ see "$high" "$left" "$state" "$text"
 sick "a camera that may be away" 0 "camera.absent"
 see "$high" "$left" "$right" img:images/cam_hihg:u1:chw:48x64:ramp "$state" "$text"
 sick "a camera's name misspelt" 2 "camera.unknown"
-if grep -q 'did you mean cam_high' "$work/out"; then ok; else failed "the nearest camera is named"; fi
+check "the nearest camera is named" grep -q 'did you mean cam_high' "$work/out"
 see img:images/cam_high:u1:hwc:48x64:ramp "$left" "$right" "$state" "$text"
 sick "HWC where CHW is sent" 2 "image.axes"
 see "$high" "$left" "$right" vec:state:3.5,0,0,0,0,0,0.5,0,0,0,0,0,0,0.5 "$text"
@@ -555,18 +550,14 @@ sed -n 's/^ *X([A-Z0-9_]*, [A-Z]*, "\([a-z0-9_.]*\)".*/\1/p' tools/doctor_findin
 # shellcheck disable=SC2016
 sed -n 's/^| `\([a-z0-9_.]*\)` |.*/\1/p' docs/DOCTOR.md | sort >"$work/documented"
 sort -u "$work/seen" >"$work/met"
-compare() { # NAME FILE FILE
-    if diff "$2" "$3" >"$work/log"; then ok; else failed "$1"; fi
-}
-compare "docs/DOCTOR.md has a row for each finding" "$work/table" "$work/documented"
-compare "each finding was met" "$work/table" "$work/met"
-[ "$(wc -l <"$work/table")" -gt 50 ] || { echo "FAILED: no table"; failed=$((failed + 1)); }
+check "docs/DOCTOR.md has a row for each finding" diff "$work/table" "$work/documented"
+check "each finding was met" diff "$work/table" "$work/met"
+check "a table of more than 50" [ "$(wc -l <"$work/table")" -gt 50 ]
 # severity in the documentation as in the table
 sed -n 's/^ *X([A-Z0-9_]*, \([A-Z]*\), "\([a-z0-9_.]*\)".*/\2 \1/p' tools/doctor_findings.h |
     tr '[:upper:]' '[:lower:]' | sort >"$work/table"
 # shellcheck disable=SC2016
 sed -n 's/^| `\([a-z0-9_.]*\)` | \([a-z]*\) |.*/\1 \2/p' docs/DOCTOR.md | sort >"$work/documented"
-compare "severities in docs/DOCTOR.md" "$work/table" "$work/documented"
+check "severities in docs/DOCTOR.md" diff "$work/table" "$work/documented"
 
-echo "$n ok, $failed failed"
 [ $failed -eq 0 ]

@@ -4,6 +4,7 @@
 # that waits for a server. Without network the test is skipped. $here is this folder, $work one for
 # files.
 . "$here/../support/skip.sh"
+. "$here/../support/venv.sh"
 
 requirements=$here/openpi_requirements.txt
 venv=$(dirname "$PI0")/openpi_client
@@ -11,13 +12,10 @@ stamp=$venv/stamp
 old=$venv/old
 if ! cmp -s "$requirements" "$stamp"; then
     command -v python3 >/dev/null || skip "no python3"
-    rm -rf "$venv"
-    python3 -m venv "$venv" 2>"$work/log" || { cat "$work/log"; skip "python3 -m venv fails"; }
-    pip="$venv/bin/python -m pip -q --disable-pip-version-check --no-input"
-    # shellcheck disable=SC2086
-    $pip install --only-binary :all: --retries 1 --timeout 20 -r "$requirements" 2>"$work/log" &&
-        $pip install --no-deps --only-binary :all: --retries 1 --timeout 20 --target "$old" \
-            openpi-client==0.1.1 2>>"$work/log" || {
+    new_venv python3 || { cat "$work/log"; skip "python3 -m venv fails"; }
+    pip_install --only-binary :all: -r "$requirements" 2>"$work/log" &&
+        pip_install --no-deps --only-binary :all: --target "$old" openpi-client==0.1.1 \
+            2>>"$work/log" || {
         tail -3 "$work/log"
         skip "openpi-client could not be installed from the package index"
     }

@@ -54,6 +54,7 @@ check "doctor knows the robot" sh -c "[ $? -le 1 ] && ! grep 'robot\.' '$work/ou
 # ---- read by PyPI's safetensors --------------------------------------------------------------
 
 . tests/support/skip.sh
+. tests/support/venv.sh
 packages="safetensors numpy"
 venv=$(dirname "$pi0")/safetensors_read
 stamp=$venv/stamp
@@ -65,11 +66,9 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$packages" ]; then
             2>/dev/null && python=$candidate
     done
     [ -n "$python" ] || skip "no Python that can make an environment; PYTHON=... names one"
-    rm -rf "$venv"
-    "$python" -m venv "$venv" >"$work/log" 2>&1 || skip "no environment of Python could be made"
+    new_venv "$python" || skip "no environment of Python could be made"
     # shellcheck disable=SC2086
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 1 \
-        --timeout 20 $packages >"$work/log" 2>&1 ||
+    pip_install $packages >"$work/log" 2>&1 ||
         skip "the package safetensors of PyPI could not be installed"
     echo "$packages" >"$stamp"
 fi

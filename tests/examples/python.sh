@@ -22,8 +22,7 @@ fi
 . "$here/openpi_venv.sh"
 site=$work/site python=$venv/bin/python
 # (pip fetches setuptools to build it with)
-"$python" -m pip -q --disable-pip-version-check --no-input install --retries 1 --timeout 20 --no-deps \
-    --target "$site" "$work/package" 2>"$work/log" || {
+pip_install --no-deps --target "$site" "$work/package" 2>"$work/log" || {
     tail -5 "$work/log"
     grep -qi "could not find a version\|connection" "$work/log" && skip "the package index is not reached"
     echo "FAILED pip install"

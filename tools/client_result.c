@@ -41,7 +41,7 @@ static int print_times(const client_run *u, const client_args *a, pi0_error *err
     for (size_t i = 0; i < n; i++) ms[i] = u->replies[i].round_trip_ms;
     pi0_times_sort(ms, n);
     printf("%zu replies: fastest %.1f ms, median %.1f, 99 of 100 within %.1f, slowest %.1f\n", n,
-           ms[0], ms[n / 2], pi0_times_percentile(ms, n, 99), ms[n - 1]);
+           ms[0], pi0_times_percentile(ms, n, 50), pi0_times_percentile(ms, n, 99), ms[n - 1]);
     free(ms);
     return PI0_OK;
 }

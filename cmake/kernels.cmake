@@ -43,3 +43,13 @@ function(pi0_kernel_flags)
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
     endforeach()
 endfunction()
+
+# pi0_plain_loops(target): with AddressSanitizer or ThreadSanitizer, which make the loops of kernels and of
+# the reference flow twenty times slower, a program that runs whole inferences gets those of the target
+# pi0_plain_loops, without them; tests of these loops have the library's. (Objects come before libraries:
+# of these, the linker then takes none that define the same.)
+function(pi0_plain_loops target)
+    if(TARGET pi0_plain_loops)
+        target_sources(${target} PRIVATE $<TARGET_OBJECTS:pi0_plain_loops>)
+    endif()
+endfunction()

@@ -14,6 +14,9 @@ target_compile_definitions(pi0_test_support PUBLIC
 if(PI0_SANITIZE)
     target_compile_definitions(pi0_test_support PUBLIC PI0_TEST_SANITIZED)
 endif()
+if(PI0_SANITIZE MATCHES "thread")
+    target_compile_definitions(pi0_test_support PUBLIC PI0_TEST_THREADS)
+endif()
 target_link_libraries(pi0_test_support PUBLIC pi0_flags pi0_client_static pi0_wire pi0_static
                                               PkgConfig::PI0_WEBSOCKETS PkgConfig::PI0_CMOCKA
                                               PkgConfig::PI0_MSGPACK PkgConfig::PI0_JANSSON
@@ -62,6 +65,9 @@ foreach(source IN LISTS programs)
     endif()
     add_executable(${name} ${source})
     target_link_libraries(${name} PRIVATE pi0_test_support)
+    if(NOT name MATCHES "^test_(cpu_[a-z]+|reference|stages|session|golden)$")
+        pi0_plain_loops(${name})
+    endif()
     if(name MATCHES "ocdbt|zarr")
         target_link_libraries(${name} PRIVATE PkgConfig::PI0_ZSTD)
     endif()

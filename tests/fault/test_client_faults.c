@@ -40,26 +40,23 @@ static void deadline(void **state)
 
 /* ---- gone ---- */
 
-// each second connection breaks with the request in its hands
-static void break_odd(ws_server *s, int fd, int k)
+// each connection breaks with a request in its hands: the first one with its first, others with
+// their second. (One that broke after a reply might be noticed before or after the next request.)
+static void break_each(ws_server *s, int fd, int k)
 {
     (void)s;
-    if (!ws_accept(fd, NULL) || !client_bench_metadata(fd)) return;
-    if (k % 2 == 0) {
-        client_bench_request(fd);
-        return;
-    }
-    if (client_bench_request(fd)) client_bench_reply(fd, k);
+    if (!ws_accept(fd, NULL) || !client_bench_metadata(fd) || !client_bench_request(fd)) return;
+    if (k > 0 && client_bench_reply(fd, k)) client_bench_request(fd);
 }
 
 static void lost_connections(void **state)
 {
     client_bench b;
     (void)state;
-    client_bench_begin(&b, break_odd, NULL);
+    client_bench_begin(&b, break_each, NULL);
     for (int i = 0; i < 5; i++) {
         expect_ok(client_bench_ask(&b, 10000), &b.err);
-        assert_true(b.actions[0] == 2 * i + 1);
+        assert_true(b.actions[0] == i + 1);
         assert_int_equal(b.reply.sends, 2);
     }
     client_bench_end(&b);

@@ -171,6 +171,8 @@ bool ws_expect_close(int fd, int code)
     char *got;
     size_t n;
     const bool same = ws_next(fd, &got, &n) == WS_CLOSE && ws_code(got, n) == code;
+    // (a server that is not answered waits for seconds)
+    ws_frame(fd, true, WS_CLOSE, got, same ? 2 : 0);
     free(got);
     free(ws_drain(fd, NULL));
     close(fd);

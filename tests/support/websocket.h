@@ -31,6 +31,6 @@ int ws_next(int fd, char **data, size_t *size);
 int ws_code(const char *data, size_t size);
 // the next frame is this text, or bytes
 bool ws_expect(int fd, int opcode, const void *data, size_t size);
-// the next frame is a close with this code; the rest of the connection is read, it is closed
+// the next frame is a close with this code; it is answered and the rest of the connection read
 bool ws_expect_close(int fd, int code);
 #endif

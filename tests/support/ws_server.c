@@ -3,6 +3,7 @@
 #include "support/ws_server.h"
 #include <arpa/inet.h>
 #include <libwebsockets.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,12 @@
 static void *run(void *user)
 {
     ws_server *s = user;
+    const int yes = 1;
     for (int k = 0;; k++) {
         const int fd = accept(s->listen_fd, NULL, NULL);
         if (fd < 0) return NULL;
+        // (an answer in several pieces would else wait for the client's acknowledgement)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         s->connection(s, fd, k);
         close(fd);
     }

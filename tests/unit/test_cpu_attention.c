@@ -5,14 +5,11 @@
 #include "cpu/attention.h"
 #include "cpu/kern.h"
 #include "cpu/kern_attention.h"
+#include "support/expect.h"
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 // cmocka.h needs those above
-#include <cmocka.h>
 
 #define EPS 0x1p-24       // half a unit in the last place of f32
 #define EPS_BF16 0x1p-8   // and of bf16
@@ -427,5 +424,6 @@ int main(void)
         cmocka_unit_test(test_threads),     cmocka_unit_test(test_nan),
         cmocka_unit_test(test_exponential),
     };
+    threads_are_in("*threads*");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

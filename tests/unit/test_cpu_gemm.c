@@ -428,7 +428,7 @@ static void check_large(const gemm_kernel *k, int rows, pool *threads)
 }
 
 // so many rows that they are converted in blocks, and few, with other blocks of k
-static void large_layers(void **state)
+static void large_layers_on_threads(void **state)
 {
     (void)state;
     pool *threads;
@@ -589,11 +589,12 @@ int main(void)
         cmocka_unit_test(values_and_guards),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(other_rows_do_not_matter),
-        cmocka_unit_test(large_layers),
+        cmocka_unit_test(large_layers_on_threads),
         cmocka_unit_test(work_for_many_rows_is_enough_for_fewer),
         cmocka_unit_test(no_rows),
         cmocka_unit_test(packers),
         cmocka_unit_test(packing_rounds_to_nearest_even),
     };
+    threads_are_in("*threads*");
     return cmocka_run_group_tests(tests, find_kernels, NULL);
 }

@@ -138,54 +138,6 @@ static void any_number_of_threads(void **state)
     }
 }
 
-/* ---- several sessions ---- */
-
-enum { N_SESSIONS = 8 };
-
-typedef struct job {
-    const fixture *f;
-    float actions[MAX_CHUNK];
-    int status;
-} job;
-
-static void *run_job(void *arg)
-{
-    job *j = arg;
-    pi0_session *s = new_session(j->f, 1, 2);
-    for (int i = 0; i < 2 && !j->status; i++)
-        j->status = pi0_infer(s, &j->f->c.in, j->f->c.noise, j->actions, j->f->n, NULL);
-    pi0_session_free(s);
-    return NULL;
-}
-
-static void many_sessions(const char *backend)
-{
-    fixture f;
-    open_case_on(&f, "openpi/pi0_droid", backend);
-    static job alone, jobs[N_SESSIONS];
-    pthread_t threads[N_SESSIONS];
-    alone = (job){ .f = &f };
-    run_job(&alone);
-    assert_int_equal(alone.status, PI0_OK);
-    for (int i = 0; i < N_SESSIONS; i++) {
-        jobs[i] = (job){ .f = &f };
-        assert_int_equal(pthread_create(&threads[i], NULL, run_job, &jobs[i]), 0);
-    }
-    for (int i = 0; i < N_SESSIONS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(jobs[i].status, PI0_OK);
-        assert_memory_equal(jobs[i].actions, alone.actions, f.n * sizeof *alone.actions);
-    }
-    close_case(&f);
-}
-
-static void one_model_many_sessions(void **state)
-{
-    (void)state;
-    many_sessions("reference");
-    many_sessions("cpu");
-}
-
 /* ---- cancelling ---- */
 
 typedef struct canceler {
@@ -205,7 +157,7 @@ static void *cancel_it(void *arg)
     return NULL;
 }
 
-static void cancel(void **state)
+static void cancel_from_another_thread(void **state)
 {
     (void)state;
     fixture f;
@@ -397,11 +349,11 @@ int main(void)
         cmocka_unit_test(seeds),
         cmocka_unit_test(camera_order),
         cmocka_unit_test(any_number_of_threads),
-        cmocka_unit_test(one_model_many_sessions),
-        cmocka_unit_test(cancel),
+        cmocka_unit_test(cancel_from_another_thread),
         cmocka_unit_test(wrong_inputs),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(prompts),
     };
+    threads_are_in("*thread*");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

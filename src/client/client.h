@@ -49,6 +49,7 @@ struct pi0_client {
     char close_reason[124];
     pi0_error fault; // what this side found wrong; code 0: nothing
     bool useful;     // this connection has brought a reply
+    bool told;       // and the last one was an error: a close frame behind it is about that one
     bool finished;
 
     // the caller's thread

@@ -70,7 +70,7 @@ static void try_now(lws_sorted_usec_list_t *sul)
     pthread_mutex_unlock(&c->lock);
     if (c->wsi || stop) return;
     c->close_code = c->fault.code = 0;
-    c->useful = false;
+    c->useful = c->told = false;
     c->in.size = 0;
     const struct lws_client_connect_info info = { .context = c->context,
                                                   .address = c->host,
@@ -116,7 +116,8 @@ static void closed(pi0_client *c)
     const bool was_open = c->link == LINK_OPEN;
     bool judged = c->fault.code && c->fault.code != PI0_ECONNECT;
     if (!c->fault.code && c->close_code) {
-        judged = !may_ask_again(c->close_code);
+        // openpi's server closes behind an error (1011), when the next request may be under way
+        judged = !c->told && !may_ask_again(c->close_code);
         pi0_fail(&c->fault, judged ? PI0_EREMOTE : PI0_ECONNECT,
                  "%s: the server closed the connection (%d%s%s)", c->url, c->close_code,
                  *c->close_reason ? ": " : "", c->close_reason);
@@ -168,6 +169,7 @@ static bool take_reply(pi0_client *c)
     pthread_mutex_lock(&c->lock);
     const bool wanted = c->call == CALL_SENT && !c->drop;
     c->useful |= wanted;
+    if (wanted) c->told = c->in_text;
     if (wanted && c->in_text) {
         c->call = CALL_FAILED;
         pi0_fail(&c->failure, PI0_EREMOTE, "%s: the server says: %.*s", c->url, (int)c->in.size,

@@ -163,6 +163,31 @@ static void wrong_replies(void **state)
     }
 }
 
+// an error, and behind it, when the next request has come, the close that openpi's server sends
+static void close_late(ws_server *s, int fd, int k)
+{
+    (void)s;
+    if (!ws_accept(fd, NULL) || !client_bench_metadata(fd) || !client_bench_request(fd)) return;
+    if (k > 0) {
+        client_bench_reply(fd, 5);
+        client_bench_drain(fd);
+    } else if (ws_send(fd, WS_TEXT, true, "no such camera", 14) && client_bench_request(fd)) {
+        ws_send_close(fd, 1011, "because");
+    }
+}
+
+static void close_behind_an_error(void **state)
+{
+    client_bench b;
+    (void)state;
+    client_bench_begin(&b, close_late, NULL);
+    expect_error(client_bench_ask(&b, 5000), PI0_EREMOTE, &b.err, "says: no such camera");
+    expect_ok(client_bench_ask(&b, 5000), &b.err);
+    assert_true(b.actions[0] == 5);
+    assert_int_equal(b.reply.sends, 2);
+    client_bench_end(&b);
+}
+
 // "going away" means: ask another one
 static void going_away(void **state)
 {
@@ -355,10 +380,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deadline),         cmocka_unit_test(lost_connections),
         cmocka_unit_test(never_more_often), cmocka_unit_test(restart),
-        cmocka_unit_test(wrong_replies),    cmocka_unit_test(going_away),
-        cmocka_unit_test(wrong_actions),    cmocka_unit_test(too_large),
-        cmocka_unit_test(other_servers),    cmocka_unit_test(api_key),
-        cmocka_unit_test(metadata_errors),  cmocka_unit_test(second_thread),
+        cmocka_unit_test(wrong_replies),    cmocka_unit_test(close_behind_an_error),
+        cmocka_unit_test(going_away),       cmocka_unit_test(wrong_actions),
+        cmocka_unit_test(too_large),        cmocka_unit_test(other_servers),
+        cmocka_unit_test(api_key),          cmocka_unit_test(metadata_errors),
+        cmocka_unit_test(second_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

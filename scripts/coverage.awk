@@ -2,7 +2,6 @@
 # coverage.awk - gcov's listings summed up by folder. A line counts once, however many objects it is
 # compiled into, and is reached if one of them reached it.
 function folder(path) {
-    if (path ~ /^src\/cpu\/(kern_|vec_)/) return "src/cpu, kernels"
     sub(/\/[^\/]*$/, "", path)
     return path
 }
@@ -39,7 +38,7 @@ END {
         all[name]++
         reached[name] += lines[key]
         if (!lines[key]) print key >not_reached
-        if (name ~ /^src/ && name !~ /kernels/) { all_src++; reached_src += lines[key] }
+        if (name ~ /^src/) { all_src++; reached_src += lines[key] }
     }
     printf "%-18s %8s %8s %7s\n", "folder", "lines", "reached", "%"
     for (i = 1; i <= folders; i++) {
@@ -49,12 +48,12 @@ END {
         shown[least] = 1
         rate = 100 * reached[least] / all[least]
         printf "%-18s %8d %8d %7.1f\n", least, all[least], reached[least], rate
-        if (least ~ /^src/ && least !~ /kernels/ && rate < 90) {
+        if (least ~ /^src/ && rate < 90) {
             print "FAILED " least ": less than 90 % of its lines are reached"
             bad++
         }
     }
     if (!all_src) { print "FAILED: no lines of src"; exit 1 }
-    printf "%-18s %8d %8d %7.1f\n", "src, no kernels", all_src, reached_src, 100 * reached_src / all_src
+    printf "%-18s %8d %8d %7.1f\n", "all of src", all_src, reached_src, 100 * reached_src / all_src
     exit bad > 0
 }

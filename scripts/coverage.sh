@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # coverage.sh BUILD - which lines the tests that ran in BUILD reached, by folder, counted by gcov in
-# the objects of the libraries and the command. Fails where a folder of src (kernels do not count:
-# they are one text for each instruction set) has less than 90 %. What was not reached is in
-# BUILD/not_reached.txt.
+# the objects of the libraries and the command. Kernels have no counters (cmake/kernels.cmake). Fails
+# where a folder of src has less than 90 %. What was not reached is in BUILD/not_reached.txt.
 root=$(cd "$(dirname "$0")/.." && pwd) && cd "$1" || exit 1
 find . -name '*.gcno' -print | grep -E '/pi0_(objects|client_objects|wire_objects|tools|sim)\.dir/' |
     while read -r notes; do gcov -t "$notes" 2>/dev/null; done |

@@ -122,7 +122,8 @@ static int write_converted(writer *w, const st_tensor *t, const st_tensor *sourc
     tensor_view v;
     int status = pi0_checkpoint_read(&w->c->cp, source, &v, w->c->err);
     if (status) return status;
-    const int step = v.cols ? (int)(PIECE / (unsigned)v.cols) + 1 : 1;
+    const int most = v.cols ? (int)(PIECE / (unsigned)v.cols) + 1 : 1;
+    const int step = most < v.rows ? most : v.rows;
     const size_t row = (size_t)v.cols * dtype_size(t->type);
     char *piece = malloc((size_t)step * row + 1);
     if (!piece) status = pi0_fail(w->c->err, PI0_ENOMEM, "no memory to convert %s", t->name);

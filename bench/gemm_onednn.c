@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gemm_onednn.c - every matrix product of the model, ours beside oneDNN's in one run.
  *
- *     gemm_onednn [threads [precision [instruction set [repetitions [name of a shape]]]]]
+ *     gemm_onednn [threads [precision [instruction set [rounds [name of a shape]]]]]
  *
  * Ours is the whole linear layer: input as the model has it, bias, activation, residual, output
  * type. oneDNN's is its plain matmul with f32 output and nothing else, weights in the layout that
  * it chooses. Both read as many different weights as do not fit into a cache, both from memory of
- * the same kind. The two run in turns and the shortest time of each counts. The peak is that of
- * the instruction our kernel uses, measured in the same run. OMP_NUM_THREADS must be the same
- * number of threads.
+ * the same kind. OMP_NUM_THREADS must be the same number of threads.
  *
- * A run whose threads did not have a processor each all the time, because other programs ran,
- * counts only while there is none better; a '*' marks a result of such runs.
+ * A processor's frequency and its neighbours change from second to second by more than the two
+ * differ. So they run in rounds, one after the other, each first in half of them, with the peak of
+ * the instruction our kernel uses in between; what counts is each round's ratio and fraction, of
+ * which the median is printed, and for the ratio the quartiles too. Rounds whose threads did not
+ * have a processor each all the time, because other programs ran, do not count; '*': all were so.
  *
- * Columns: GFLOP/s of both, the fraction of the peak that ours reaches, ours / oneDNN. */
+ * Columns: milliseconds and GFLOP/s of ours, the fraction of the peak that it reaches, GFLOP/s of
+ * oneDNN, ours / oneDNN: median (quartiles). */
 #include "core/cpu.h"
 #include "core/pool.h"
 #include "cpu/gemm.h"
@@ -82,22 +84,63 @@ static double cpu_time(void)
     return seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-// the shortest time so far; `disturbed` while no run has had all its threads all the time
-typedef struct timing {
-    double best;
-    bool disturbed;
-} timing;
-
 #define UNDISTURBED 0.97 // processor time / (time * threads)
+#define MAX_ROUNDS 1000
 
-static void take(timing *t, double time, double cpu, int n_threads)
+typedef struct round {
+    double mine, theirs, peak; // seconds, seconds, FLOP/s
+    bool disturbed;
+} round;
+
+typedef struct rounds {
+    round of[MAX_ROUNDS];
+    int n;
+} rounds;
+
+static int undisturbed(const rounds *r)
 {
-    const bool disturbed = cpu < UNDISTURBED * time * n_threads;
-    if (t->best > 0 && (disturbed > t->disturbed || time >= t->best) &&
-        !(t->disturbed && !disturbed))
-        return;
-    t->best = time;
-    t->disturbed = disturbed;
+    int n = 0;
+    for (int i = 0; i < r->n; i++) n += !r->of[i].disturbed;
+    return n;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// quartile 1, 2 (the median) or 3 of what `of` says about the rounds that count
+static double quartile(const rounds *r, double (*of)(const round *, double), double flop, int q)
+{
+    static double v[MAX_ROUNDS];
+    const bool all = undisturbed(r) == 0;
+    int n = 0;
+    for (int i = 0; i < r->n; i++)
+        if (all || !r->of[i].disturbed) v[n++] = of(&r->of[i], flop);
+    qsort(v, (size_t)n, sizeof *v, compare);
+    return v[n * q / 4];
+}
+
+static double speed_of(const round *r, double flop)
+{
+    return flop / r->mine;
+}
+
+static double their_speed_of(const round *r, double flop)
+{
+    return flop / r->theirs;
+}
+
+static double fraction_of(const round *r, double flop)
+{
+    return flop / r->mine / r->peak;
+}
+
+static double ratio_of(const round *r, double flop)
+{
+    (void)flop;
+    return r->theirs / r->mine;
 }
 
 // what the other library's threads do while they wait must not disturb
@@ -295,43 +338,51 @@ static double peak_flops(pool *threads, const gemm_kernel *k)
     return 2.0 * PEAK_ROUNDS * k->mr * k->nr * k->k_step * pi0_pool_threads(threads) / (now() - t);
 }
 
-// returns the peak so far
-static double bench(ours *o, onednn *other, const shape *s, int rows, int reps, double peak)
+static round one_round(ours *o, onednn *other, int n_weights, bool ours_first)
 {
+    const int n_threads = pi0_pool_threads(o->threads);
+    round r = { 0 };
+    for (int i = 0; i < 2; i++) {
+        const bool mine = ours_first == (i == 0);
+        pause_between();
+        const double cpu = cpu_time();
+        const double t = mine ? ours_run(o, n_weights) : onednn_run(other, n_weights);
+        r.disturbed |= cpu_time() - cpu < UNDISTURBED * t * n_threads;
+        *(mine ? &r.mine : &r.theirs) = t;
+        pause_between();
+        if (i == 0) r.peak = peak_flops(o->threads, o->kernel);
+    }
+    return r;
+}
+
+static void bench(ours *o, onednn *other, const shape *s, int rows, int reps)
+{
+    static rounds r;
     const size_t bytes = (size_t)s->n * (size_t)s->k * dtype_size(o->kernel->type);
     int n_weights = (int)(WEIGHT_BYTES / bytes) + 1;
     if (n_weights > MAX_WEIGHTS) n_weights = MAX_WEIGHTS;
     ours_init(o, s, rows, n_weights);
     onednn_init(other, s, rows, n_weights, o->kernel->type);
 
-    const int n_threads = pi0_pool_threads(o->threads);
-    timing mine = { 0 }, theirs = { 0 };
-    for (int i = 0; i < reps || ((mine.disturbed || theirs.disturbed) && i < 5 * reps); i++) {
-        const double p = peak_flops(o->threads, o->kernel);
-        if (p > peak) peak = p;
-        pause_between();
-        double cpu = cpu_time(), t = ours_run(o, n_weights);
-        take(&mine, t, cpu_time() - cpu, n_threads);
-        pause_between();
-        cpu = cpu_time();
-        t = onednn_run(other, n_weights);
-        take(&theirs, t, cpu_time() - cpu, n_threads);
-        pause_between();
-    }
+    // (both have run once before they are timed)
+    one_round(o, other, n_weights, true);
+    for (r.n = 0; undisturbed(&r) < reps && r.n < 5 * reps && r.n < MAX_ROUNDS; r.n++)
+        r.of[r.n] = one_round(o, other, n_weights, r.n % 2 == 0);
     const double flop = 2.0 * rows * s->n * s->k * n_weights;
-    printf("%-15s %5d %6d %6d  %8.3f ms %7.1f%c %5.1f%%   %7.1f%c %5.2fx\n", s->name, rows, s->n,
-           s->k, mine.best / n_weights * 1e3, flop / mine.best * 1e-9, mine.disturbed ? '*' : ' ',
-           100 * flop / mine.best / peak, flop / theirs.best * 1e-9, theirs.disturbed ? '*' : ' ',
-           theirs.best / mine.best);
+    const double speed = quartile(&r, speed_of, flop, 2);
+    printf("%-15s %5d %6d %6d  %8.3f ms %7.1f %5.1f%% %7.1f %6.3fx (%.3f %.3f)%s\n", s->name, rows,
+           s->n, s->k, flop / n_weights / speed * 1e3, speed * 1e-9,
+           100 * quartile(&r, fraction_of, flop, 2), 1e-9 * quartile(&r, their_speed_of, flop, 2),
+           quartile(&r, ratio_of, flop, 2), quartile(&r, ratio_of, flop, 1),
+           quartile(&r, ratio_of, flop, 3), undisturbed(&r) ? "" : " *");
     fflush(stdout);
     ours_free(o, n_weights);
     onednn_free(other, n_weights);
-    return peak;
 }
 
 int main(int argc, char **argv)
 {
-    const int n_threads = argc > 1 ? atoi(argv[1]) : 0, reps = argc > 4 ? atoi(argv[4]) : 5;
+    const int n_threads = argc > 1 ? atoi(argv[1]) : 0, reps = argc > 4 ? atoi(argv[4]) : 20;
     const bool f32 = argc > 2 && strcmp(argv[2], "f32") == 0;
     const char *only = argc > 5 ? argv[5] : "";
     static ours o;
@@ -348,18 +399,12 @@ int main(int argc, char **argv)
     CHECK(dnnl_stream_create(&other.stream, other.engine, dnnl_stream_default_flags));
 
     printf("%s, %d threads\n", o.kernel->name, pi0_pool_threads(o.threads));
-    printf("%-15s %5s %6s %6s  %11s %7s  %6s   %7s  %6s\n", "layer", "M", "N", "K", "ours",
-           "GFLOP/s", "peak", "oneDNN", "ratio");
-    double peak = 0;
-    for (int i = 0; i < 5; i++) {
-        const double p = peak_flops(o.threads, o.kernel);
-        if (p > peak) peak = p;
-    }
+    printf("%-15s %5s %6s %6s  %11s %7s %6s %7s  %6s\n", "layer", "M", "N", "K", "ours", "GFLOP/s",
+           "peak", "oneDNN", "ratio (quartiles)");
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int j = 0; j < 4 && shapes[i].rows[j]; j++)
             if (strstr(shapes[i].name, only))
-                peak = bench(&o, &other, &shapes[i], shapes[i].rows[j], reps, peak);
-    printf("peak %.1f GFLOP/s\n", peak * 1e-9);
+                bench(&o, &other, &shapes[i], shapes[i].rows[j], reps);
     dnnl_stream_destroy(other.stream);
     dnnl_engine_destroy(other.engine);
     pi0_pool_free(o.threads);

@@ -197,11 +197,11 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
     gemm_tile t = { .panel = panel_of(job, panel, b->k_block), .steps = steps };
     gemm_end end = end_of(job, panel);
     char *y = end.y;
+    const size_t y_stride = end.ld * dtype_size(end.type);
     t.cols = job->op == GEMM_GEGLU ? k->nr : end.cols;
     t.more = b->k_block > 0;
     t.x_stride = x_stride_of(job);
-    t.y_stride = end.ld * dtype_size(end.type);
-    t.y_bytes = last ? end.cols * (int)dtype_size(end.type) : 0;
+    t.end = last ? &end : NULL;
     // the last tiles fetch, so that it is not evicted again before it is read
     const int fetchers = hi - lo < 16 ? hi - lo : 16, groups = steps / 4 + 1;
     const int lines = (int)((size_t)steps * step_bytes(k) / LINE);
@@ -220,12 +220,11 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
         t.x_ahead = x_of(job, b, tile_row(job, i + 1 < hi ? i + 1 : lo));
         t.c = sums_of(job, b, panel, i);
         t.c_ahead = job->n_blocks > 1 ? t.c + k->mr * k->nr : NULL;
-        t.y = end.y = y + (size_t)row * t.y_stride;
+        end.y = y + (size_t)row * y_stride;
         const bool fetch = i >= hi - fetchers && t.ahead < next + (size_t)lines * LINE;
         t.ahead_lines = fetch ? ahead_lines : 0;
         k->tile(&t);
         t.ahead += (size_t)(t.ahead_lines * (steps / 4)) * LINE;
-        if (last) k->end(t.c, &end);
     }
 }
 

@@ -33,7 +33,8 @@ typedef struct gemm_end {
 // one tile's sums. An element is summed in the order of k by one accumulator, whatever the tile's
 // height and the blocks of k: its value depends on its row of x and its column of w alone.
 typedef struct gemm_tile {
-    float *c;             // [mr][nr], 64-byte aligned
+    float *c;             // [mr][nr], 64-byte aligned: the sums, unless there is an end
+    const gemm_end *end;  // what becomes of them, with the tile's rows; or NULL
     const void *x;        // first row, as x_type, k padded to whole steps
     size_t x_stride;      // bytes from one row to the next
     const void *panel;    // packed weights, `steps` steps
@@ -44,9 +45,6 @@ typedef struct gemm_tile {
     const char *ahead;    // memory that will be read soon, so many cache lines of it for every 4
     int ahead_lines;      // steps. Both are only prefetched: any address will do
     const float *c_ahead; // sums that will be wanted next, or NULL
-    char *y;              // where the tile will end, fetched for writing
-    size_t y_stride;
-    int y_bytes; // of each row; 0: not yet
 } gemm_tile;
 
 typedef struct gemm_kernel {
@@ -57,7 +55,6 @@ typedef struct gemm_kernel {
     int mr, nr;   // rows of a tile, columns of a panel (a multiple of 16)
     int k_step;   // values of k that lie together in a panel: [k / k_step][nr][k_step]
     void (*tile)(const gemm_tile *t);
-    void (*end)(const float *c, const gemm_end *e);
     // columns [column, column + n) of a panel from the n rows of w; zeros where w has fewer
     void (*pack)(void *panel, int nr, int column, int n, const tensor_view *w);
     // one row of x: n values of `type` to x_type, zeros up to n_padded

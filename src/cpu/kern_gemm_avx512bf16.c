@@ -73,7 +73,6 @@ const gemm_kernel pi0_gemm_bf16_avx512bf16 = {
     .nr = GEMM_COLS,
     .k_step = 2,
     .tile = tile,
-    .end = end_tile,
     .pack = pack_pairs,
     .pack_x = pi0_pack_row,
     .peak = peak_product,

@@ -283,16 +283,16 @@ static struct {
     int layernorm, rmsnorm, rope, axpy, scale;
 } called;
 
-static void end_f32(const float *c, const gemm_end *e)
+static void tile_f32(const gemm_tile *t)
 {
-    called.products += (double)e->rows * e->cols;
-    real->gemm_f32->end(c, e);
+    if (t->end) called.products += (double)t->end->rows * t->end->cols;
+    real->gemm_f32->tile(t);
 }
 
-static void end_bf16(const float *c, const gemm_end *e)
+static void tile_bf16(const gemm_tile *t)
 {
-    called.products += (double)e->rows * e->cols;
-    real->gemm_bf16->end(c, e);
+    if (t->end) called.products += (double)t->end->rows * t->end->cols;
+    real->gemm_bf16->tile(t);
 }
 
 static void layernorm_row(void *y, dtype type, const float *x, const float *scale,
@@ -365,8 +365,8 @@ static void check_kernels(const char *name, const char *precision)
     const struct attention_kernels attention = { &attention_f32, &attention_bf16 };
     const kernels counting = { real->isa, &f32, &bf16, &rows, &attention };
     const cpu_impl impl = { &counting };
-    f32.end = end_f32;
-    bf16.end = end_bf16;
+    f32.tile = tile_f32;
+    bf16.tile = tile_bf16;
     rows = (struct row_kernels){ rows.name, layernorm_row, rmsnorm_row,
                                  rope_row,  axpy_row,      scale_row };
     attention_f32.softmax = softmax_f32;

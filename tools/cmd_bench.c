@@ -173,14 +173,10 @@ static int run(const command *self, int argc, char **argv)
     arguments rest;
     const enum options_result parsed = pi0_options_parse(self, groups, 2, 1, &rest, argc, argv);
     if (parsed != OPTIONS_OK) return parsed == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
-    if (rest.n == 1 && !a.run.model)
-        a.run.model = rest.item[0];
-    else if (rest.n)
-        return pi0_usage_error(self, "unexpected argument %s", rest.item[0]);
     if (a.gemm && (a.ops || a.trace))
         return pi0_usage_error(self, "--gemm runs no chunk: it cannot be with --%s",
                                a.ops ? "ops" : "trace");
-    int status = pi0_run_options_check(self, &a.run);
+    int status = pi0_run_options_check(self, &a.run, &rest);
     if (status) return status;
 
     bench b = { 0 };

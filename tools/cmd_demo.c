@@ -102,9 +102,10 @@ static int run(const command *self, int argc, char **argv)
                                     OPTION_GROUP("Live in a browser", live_options, &a),
                                     pi0_run_options_group(&a.run) };
     arguments rest;
-    const enum options_result r = pi0_options_parse(self, groups, 4, 0, &rest, argc, argv);
+    const enum options_result r = pi0_options_parse(self, groups, 4, 1, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
-    int status = pi0_demo_args_finish(self, &a);
+    int status = pi0_run_options_folder(self, &a.run.model, &rest);
+    if (!status) status = pi0_demo_args_finish(self, &a);
     if (!status) status = a.port >= 0 ? pi0_demo_live(&a) : demo(&a);
     free(a.model);
     return status;

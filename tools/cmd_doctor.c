@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "doctor_report.h"
 #include "fail.h"
+#include "run_options.h"
 #include "terminal.h"
 #include <assert.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ static const option options[] = {
       "SentencePiece model, or a folder with tokenizer.model. Default: the\n"
       "checkpoint's folder, openpi's cache, Hugging Face's cache",
       0, 0, NULL },
+    { "model", "DIR", OPTION_TEXT, FIELD(dir), "DIR, as the other commands have it", 0, 0, NULL },
     { "observation", "FILE", OPTION_TEXT, FIELD(observation),
       "look at this observation too (FILE.msgpack, FILE.json)", 0, 0, NULL },
     { "lerobot-state-padding", "NAME", OPTION_CHOICE, FIELD(state_padding),
@@ -107,8 +109,9 @@ static int run(const command *self, int argc, char **argv)
     arguments rest;
     const enum options_result r = pi0_options_parse(self, groups, 1, 1, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
-    if (!rest.n) return pi0_usage_error(self, "which checkpoint? Give its folder");
-    o.dir = rest.item[0];
+    const int status = pi0_run_options_folder(self, &o.dir, &rest);
+    if (status) return status;
+    if (!o.dir) return pi0_usage_error(self, "which checkpoint? Give its folder");
     return examine(&o);
 }
 

@@ -158,9 +158,9 @@ static int run(const command *self, int argc, char **argv)
                                     OPTION_GROUP("Results", output_options, &a),
                                     pi0_run_options_group(&a.run) };
     arguments rest;
-    const enum options_result r = pi0_options_parse(self, groups, 3, 0, &rest, argc, argv);
+    const enum options_result r = pi0_options_parse(self, groups, 3, 1, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
-    int status = pi0_run_options_check(self, &a.run);
+    int status = pi0_run_options_check(self, &a.run, &rest);
     if (!status) status = pi0_infer_args_check(self, &a);
     return status ? status : infer(&a);
 }

@@ -241,11 +241,7 @@ static int run(const command *self, int argc, char **argv)
     arguments rest;
     const enum options_result r = pi0_options_parse(self, groups, 2, 1, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
-    if (rest.n && a.run.model)
-        return pi0_usage_error(self, "two checkpoints: %s and --model %s", rest.item[0],
-                               a.run.model);
-    if (rest.n) a.run.model = rest.item[0];
-    const int status = pi0_run_options_check(self, &a.run);
+    const int status = pi0_run_options_check(self, &a.run, &rest);
     return status ? status : inspect(&a);
 }
 

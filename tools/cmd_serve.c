@@ -63,9 +63,9 @@ static int run(const command *self, int argc, char **argv)
                                     OPTION_GROUP("Requests", request_options, &a),
                                     pi0_run_options_group(&a.run) };
     arguments rest;
-    const enum options_result r = pi0_options_parse(self, groups, 3, 0, &rest, argc, argv);
+    const enum options_result r = pi0_options_parse(self, groups, 3, 1, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
-    const int status = pi0_run_options_check(self, &a.run);
+    const int status = pi0_run_options_check(self, &a.run, &rest);
     return status ? status : pi0_serve_run(&a);
 }
 

@@ -51,7 +51,7 @@ static int check_sources(const command *c, const verify_args *a)
                                   "--config contradicts it");
     if (!strcmp(a->run.backend, "reference"))
         return pi0_usage_error(c, "--backend reference: it is what the other one is compared with");
-    return pi0_run_options_check(c, &a->run);
+    return STATUS_OK;
 }
 
 static void print_what(const verify_job *j)
@@ -100,11 +100,8 @@ static int run(const command *self, int argc, char **argv)
     arguments rest;
     const enum options_result r = pi0_options_parse(self, groups, 2, 1, &rest, argc, argv);
     if (r != OPTIONS_OK) return r == OPTIONS_HELP ? STATUS_OK : STATUS_USAGE;
-    if (rest.n == 1 && !a.run.model)
-        a.run.model = rest.item[0];
-    else if (rest.n)
-        return pi0_usage_error(self, "unexpected argument %s", rest.item[0]);
-    const int status = check_sources(self, &a);
+    int status = check_sources(self, &a);
+    if (!status) status = pi0_run_options_check(self, &a.run, &rest);
     if (!a.observations.n && !a.synthetic && !a.against) a.synthetic = 1;
     return status ? status : verify_model(&a);
 }

@@ -238,7 +238,7 @@ enum options_result pi0_options_parse(const command *c, const option_group *grou
             unknown_option(c, groups, n_groups, arg);
             return OPTIONS_WRONG;
         } else if (rest->n == max_arguments) {
-            pi0_usage_error(c, "unexpected argument %s", arg);
+            pi0_usage_error(c, "unexpected argument %s; a value with blanks needs quotes", arg);
             return OPTIONS_WRONG;
         } else {
             rest->item[rest->n++] = arg;

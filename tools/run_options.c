@@ -6,8 +6,9 @@
 
 const option pi0_run_options_table[RUN_OPTIONS_COUNT] = {
     { "model", "DIR", OPTION_TEXT, FIELD(model),
-      "checkpoint as it was downloaded: a folder with model.safetensors\n"
-      "(or its shards and their index), openpi's or LeRobot's",
+      "checkpoint as it was downloaded, openpi's or LeRobot's: a folder with\n"
+      "model.safetensors (or its shards and their index), or with params and\n"
+      "assets (JAX). --model can be left out: DIR alone is the same",
       0, 0, NULL },
     { "tokenizer", "FILE", OPTION_TEXT, FIELD(tokenizer),
       "SentencePiece model, or a folder with tokenizer.model; needed for\n"
@@ -54,8 +55,22 @@ option_group pi0_run_options_group(run_options *r)
                            RUN_OPTIONS_COUNT, r };
 }
 
-int pi0_run_options_check(const command *c, const run_options *r)
+int pi0_run_options_folder(const command *c, const char **model, const arguments *rest)
 {
+    if (!rest->n) return STATUS_OK;
+    // mostly a word of a sentence
+    if (*model)
+        return pi0_usage_error(
+            c, "two checkpoints: %s and --model %s; a value with blanks needs quotes",
+            rest->item[0], *model);
+    *model = rest->item[0];
+    return STATUS_OK;
+}
+
+int pi0_run_options_check(const command *c, run_options *r, const arguments *rest)
+{
+    const int status = pi0_run_options_folder(c, &r->model, rest);
+    if (status) return status;
     if (!r->model) return pi0_usage_error(c, "which checkpoint? Give --model DIR");
     return STATUS_OK;
 }

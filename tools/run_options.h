@@ -25,8 +25,12 @@ option_group pi0_run_options_group(run_options *r);
         .backend = "auto", .precision = "auto" \
     }
 
-// STATUS_OK, or a message was printed and the status to exit with
-int pi0_run_options_check(const command *c, const run_options *r);
+/* A checkpoint's folder that stands alone means --model DIR. STATUS_OK, or a message was printed
+ * and the status to exit with. */
+int pi0_run_options_folder(const command *c, const char **model, const arguments *rest);
+
+// the same; and there has to be a checkpoint
+int pi0_run_options_check(const command *c, run_options *r, const arguments *rest);
 
 // fill opt; its strings are r's
 void pi0_run_options_library(pi0_options *opt, const run_options *r);

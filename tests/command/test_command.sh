@@ -68,7 +68,8 @@ usage "comparison of several observations" "--compare takes one" --model d --obs
     --observation b.json --compare cpu
 usage "unknown backend" "auto|cpu|reference" --model d --raw x --backend gpu
 usage "unknown precision" "auto|bf16|f32" --model d --raw x --precision=bf
-usage "an argument too many" "unexpected argument here" --model d --raw x here
+usage "an argument too many" "unexpected argument here" --model d --raw x not here
+usage "a folder and --model" "two checkpoints: here and --model d" --model d --raw x here
 expect "state that is no number" 1 "value 1 is \"1x\"" "$pi0" infer --model demo/place \
     --image a=demo/images/scene1.png --prompt p --state 0,1x
 expect "state nan" 1 "value 0 is \"nan\"" "$pi0" infer --model demo/place \
@@ -276,6 +277,11 @@ expect "inspect: no policy" 0 "--config NAME (pi0 configs lists them)" "$pi0" in
 expect "inspect: unknown config names the nearest" 1 "pi0_droid" "$pi0" inspect $droid \
     --config pi0_drod
 expect "inspect: more cameras than there are" 1 "images" "$pi0" inspect --views 9 demo/place
+expect "infer: a folder alone" 1 "$work/none" "$pi0" infer "$work/none" \
+    --image a=demo/images/scene1.png --prompt p
+for command in bench serve verify demo; do
+    expect "$command: a folder alone" 1 "$work/none" "$pi0" $command "$work/none"
+done
 expect "inspect: two checkpoints" 2 "two checkpoints" "$pi0" inspect --model a b
 expect "inspect: no checkpoint" 1 "$work" "$pi0" inspect "$work"
 

@@ -158,6 +158,8 @@ usage() { # NAME TEXT arguments...
 usage "no folder" "which checkpoint?"
 usage "unknown option" "unknown option --confg" --confg x demo/place
 usage "two folders" "unexpected argument" demo/place demo/place
+usage "a folder and --model" "two checkpoints" --model demo/place demo/place
+if "$PI0" doctor --model demo/place >"$work/log" 2>&1; then ok; else failed "--model DIR"; fi
 "$PI0" doctor --help >"$work/log" 2>&1
 if grep -q '^Exit status: 0 nothing but notes' "$work/log" &&
     ! grep -q '1 the run failed' "$work/log"; then ok "help: exit statuses"; else

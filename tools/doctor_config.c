@@ -130,8 +130,8 @@ void pi0_check_cameras(doctor *d)
                                    : "");
     }
     if (names.n)
-        pi0_found(d, F_CAMERA_NAMES, "pictures as %s; %s", d->policy.image_axes,
-                  pi0_list_text(&names));
+        pi0_found(d, F_CAMERA_NAMES, "pictures as %s (H height, W width, C colours); %s",
+                  d->policy.image_axes, pi0_list_text(&names));
     json_object_foreach((json_t *)(uintptr_t)features, key,
                         value) if (!strncmp(key, empty, sizeof empty - 1))
         pi0_list_add(&left_out, "%.100s", key);

@@ -14,7 +14,8 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
     /* ---- the folder and its tensors ---- */                                                     \
     X(CHECKPOINT_MISSING, ERROR, "checkpoint.missing",                                             \
       "There is nothing to load.",                                                                 \
-      "Give the folder that holds model.safetensors, or the file itself.")                         \
+      "Give the folder that holds model.safetensors or params (of a training run: of one of "      \
+      "its steps), or the file itself; if the weights are not in it, download them again.")        \
     X(CHECKPOINT_JAX, NOTE, "checkpoint.jax",                                                      \
       "openpi's JAX checkpoints are decoded at every load, which takes longer than mapping.",      \
       "Nothing; or write model.safetensors once, with pi0 convert.")                               \
@@ -61,7 +62,7 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
     /* ---- config.json and the library ---- */                                                    \
     X(CONFIG_REFUSED, ERROR, "config.refused",                                                     \
       "config.json says what kind of model this is; the checkpoint is not loaded without it.",     \
-      "See what was expected, in the message.")                                                    \
+      "Mend what is named, or copy config.json again from where the model came from.")             \
     X(CONFIG_MISSING, ERROR, "config.missing",                                                     \
       "Without config.json a LeRobot checkpoint is taken for openpi's, with another prompt, other "\
       "time steps and another resize.",                                                            \
@@ -81,16 +82,16 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
       "Make n_action_steps at most chunk_size.")                                                   \
     X(MODEL_REFUSED, ERROR, "model.refused",                                                       \
       "The library does not load the model.",                                                      \
-      "See the message.")                                                                          \
+      "Look the message up in docs/TROUBLESHOOTING.md, which has a cure for each.")                \
     X(MODEL_WARNING, WARNING, "model.warning",                                                     \
       "The library says so whenever it loads this model.",                                         \
-      "See the message.")                                                                          \
+      "Look the message up in docs/TROUBLESHOOTING.md, which has a cure for each.")                \
     X(MEMORY_SHORT, WARNING, "memory.short",                                                       \
       "The machine will swap or end the process.",                                                 \
       "Use --precision bf16, a machine with more memory, or end other programs.")                  \
     X(MEMORY_NEED, NOTE, "memory.need",                                                            \
-      "So much is free only where nothing else runs.",                                             \
-      "Nothing.")                                                                                  \
+      "What is free was counted just now; other programs change it.",                              \
+      "Nothing. --memory MB asks for another machine.")                                            \
     /* ---- the robot ---- */                                                                      \
     X(ROBOT_NONE, WARNING, "robot.none",                                                           \
       "Without a robot only the network runs, and nothing that depends on the robot could be "     \
@@ -109,7 +110,7 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
       "Give the configuration that it was trained with.")                                          \
     X(ROBOT_REFUSED, ERROR, "robot.refused",                                                       \
       "The library does not make a policy of this checkpoint.",                                    \
-      "See the message.")                                                                          \
+      "Look the message up in docs/TROUBLESHOOTING.md, which has a cure for each.")                \
     X(CAMERA_NAMES, NOTE, "camera.names",                                                          \
       "Pictures are matched by name; a camera under another's name is the most common mistake.",   \
       "Compare them with the robot's code.")                                                       \
@@ -242,16 +243,17 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
       "Keep sentences short.")                                                                     \
     /* ---- an observation ---- */                                                                 \
     X(OBSERVATION_FILE, ERROR, "observation.file",                                                 \
-      "It cannot be read.",                                                                        \
-      "See docs/CHECKPOINTS.md for what an observation file holds.")                               \
+      "Nothing that is in it could be looked at.",                                                 \
+      "Give the file that is named, or mend it; docs/CHECKPOINTS.md says what an observation "     \
+      "holds.")                                                                                    \
     X(OBSERVATION_UNUSED, WARNING, "observation.unused",                                           \
       "They are passed over. A misspelt name looks like this.",                                    \
       "Compare them with the names that the robot's configuration has.")                           \
     X(OBSERVATION_REFUSED, ERROR, "observation.refused",                                           \
       "The library does not take this observation.",                                               \
-      "See the message.")                                                                          \
+      "Look the message up in docs/TROUBLESHOOTING.md, which has a cure for each.")                \
     X(CAMERA_MISSING, ERROR, "camera.missing",                                                     \
-      "The policy needs this picture.",                                                            \
+      "The policy does not run without it.",                                                       \
       "Send it under this name.")                                                                  \
     X(CAMERA_ABSENT, NOTE, "camera.absent",                                                        \
       "The policy runs without it, as a robot without this camera does.",                          \

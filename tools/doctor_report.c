@@ -82,8 +82,9 @@ void pi0_doctor_print(const doctor *d)
 {
     const char *model = model_name(d), *config = config_name(d);
     int n[SEVERITY_COUNT];
-    printf("%s: %s, %s layout", d->o->dir, model ? model : "model not known",
-           d->lerobot ? "LeRobot" : "openpi");
+    printf("%s: %s", d->o->dir, model ? model : "model not known");
+    if (model || d->lerobot || d->has_tensors)
+        printf(", %s layout", d->lerobot ? "LeRobot" : "openpi");
     if (config) printf(", config %s", config);
     printf("\n");
     if (d->o->verbose) print_checks(d);

@@ -3,6 +3,7 @@
  * the model is in them, once, with shapes that agree. The library stops at the first fault; here
  * all of them are told, so the sizes come from the majority. */
 #include "doctor.h"
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,15 +121,56 @@ bool pi0_doctor_sizes(const doctor *d, model_sizes *sizes)
 
 /* ---- checks ---- */
 
+static bool holds_weights(const char *dir)
+{
+    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
+    bool there = pi0_is_orbax(dir);
+    for (size_t i = 0; i < sizeof names / sizeof *names && !there; i++) {
+        char *path = pi0_path_join(dir, names[i]);
+        there = path && pi0_file_exists(path);
+        free(path);
+    }
+    return there;
+}
+
+// checkpoints one folder further down: the steps of a training run
+static void list_below(const char *dir, text_list *list)
+{
+    struct dirent **entries;
+    const int n = scandir(dir, &entries, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        char *below = entries[i]->d_name[0] == '.' ? NULL : pi0_path_join(dir, entries[i]->d_name);
+        if (below && pi0_is_directory(below) && holds_weights(below))
+            pi0_list_add(list, "%.200s", below);
+        free(below);
+        free(entries[i]);
+    }
+    if (n >= 0) free(entries);
+}
+
+// false: told why
+static bool find_weights(doctor *d)
+{
+    const char *dir = d->o->dir;
+    text_list below = { .n = 0 };
+    if (!pi0_is_directory(dir) && !pi0_file_exists(dir)) {
+        pi0_found(d, F_CHECKPOINT_MISSING, "%s: no such folder or file", dir);
+        return false;
+    }
+    if (d->has_tensors) return true;
+    const bool empty = pi0_is_directory(dir) && !holds_weights(dir);
+    if (empty) list_below(dir, &below);
+    pi0_found(d, empty ? F_CHECKPOINT_MISSING : F_TENSOR_FILE, "%s%s%s%s", d->tensors_error.message,
+              below.n ? "; did you mean " : "", below.n ? pi0_list_text(&below) : "",
+              below.n ? "?" : "");
+    return false;
+}
+
 void pi0_check_files(doctor *d)
 {
     char *optimizer = pi0_path_join(d->dir, "optimizer.pt");
     size_t bytes = 0;
-    if (!pi0_is_directory(d->o->dir) && !pi0_file_exists(d->o->dir))
-        pi0_found(d, F_CHECKPOINT_MISSING, "%s: no such folder or file", d->o->dir);
-    else if (!d->has_tensors)
-        pi0_found(d, F_TENSOR_FILE, "%s", d->tensors_error.message);
-    else if (d->files.is_orbax)
+    if (find_weights(d) && d->files.is_orbax)
         pi0_found(d, F_CHECKPOINT_JAX, "%s: %d arrays in %d data files", d->files.orbax.folder,
                   d->files.orbax.n_arrays, d->files.orbax.kv.n_paths);
     for (int i = 0; d->has_tensors && i < d->files.st.n_files; i++)

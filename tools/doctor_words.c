@@ -40,6 +40,9 @@ static void check_newline(doctor *d)
 
 void pi0_check_tokenizer(doctor *d)
 {
+    // a folder that is none has no sentences either
+    if (!d->words && !d->o->tokenizer && pi0_found_count(d, FOUND_ERROR, "checkpoint.missing"))
+        return;
     if (!d->words) {
         pi0_found(d, d->tokenizer_path ? F_TOKENIZER_FILE : F_TOKENIZER_MISSING, "%s",
                   d->tokenizer_error.message);

@@ -178,7 +178,14 @@ done
 use $droid --config pi0_droid
 c=$work/none tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model
 sick "no folder" 2 "checkpoint.missing"
-c=$work/c
+c=$PI0_TEST_DATA/openpi_jax/jax_pi05 tokenizer= args=
+sick "the folder above the steps, without a tokenizer" 2 "checkpoint.missing"
+if "$PI0" doctor "$c" 2>&1 | tr -d ' \n' | grep -qF "didyoumean$c/1?"; then ok; else
+    failed "the step that was meant is named"; fi
+c=$work/c tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model
+rm "$c/model.safetensors"
+sick "no weights" 2 "checkpoint.missing"
+use $droid --config pi0_droid
 rm "$c/model.safetensors" && mkdir "$c/params"
 sick "an empty folder params" 2 "tensor.file"
 use $droid --config pi0_droid

@@ -36,7 +36,8 @@ static void check_features(doctor *d)
 void pi0_check_config(doctor *d)
 {
     model_sizes z;
-    if (!d->has_config) {
+    const bool missing = !d->config_json.there && d->config_error.code == PI0_EIO;
+    if (!d->has_config && !missing) {
         pi0_found(d, F_CONFIG_REFUSED, "%s", d->config_error.message);
         return;
     }

@@ -64,8 +64,7 @@ enum severity { FOUND_ERROR, FOUND_WARNING, FOUND_NOTE, SEVERITY_COUNT };
       "config.json says what kind of model this is; the checkpoint is not loaded without it.",     \
       "Mend what is named, or copy config.json again from where the model came from.")             \
     X(CONFIG_MISSING, ERROR, "config.missing",                                                     \
-      "Without config.json a LeRobot checkpoint is taken for openpi's, with another prompt, other "\
-      "time steps and another resize.",                                                            \
+      "It says how prompt, pictures and time steps were made in training; openpi's are others.",   \
       "Copy config.json from where the model came from.")                                          \
     X(CONFIG_ABSENT, NOTE, "config.absent",                                                        \
       "openpi's own training leaves none behind; the horizon comes from --config or --horizon.",   \

@@ -256,11 +256,18 @@ int pi0_config_parse(checkpoint_config *config, const char *json, size_t size, c
     return status ? status : read_root(config, root, name, err);
 }
 
-static int read_file(checkpoint_config *config, const char *path, pi0_error *err)
+static int read_file(checkpoint_config *config, const char *path, const char *processor,
+                     pi0_error *err)
 {
     json_t *root;
-    // no config.json is what openpi's own training leaves behind
+    // no config.json is what openpi's own training leaves behind; LeRobot's model would be run as
+    // openpi's, with another prompt and other time steps
     if (!pi0_file_exists(path)) {
+        if (pi0_file_exists(processor))
+            return pi0_fail(err, PI0_EIO,
+                            "%s is not there, but LeRobot's policy_preprocessor.json is: copy it "
+                            "from where the model came from",
+                            path);
         *config = (checkpoint_config){ .pi05 = -1 };
         set_openpi_cameras(config);
         return PI0_OK;
@@ -283,16 +290,18 @@ static int refuse_adapter(const char *path, pi0_error *err)
 int pi0_config_read(checkpoint_config *config, const char *dir, pi0_error *err)
 {
     char *path = pi0_path_join(dir, "config.json"),
-         *adapter = pi0_path_join(dir, "adapter_config.json");
+         *adapter = pi0_path_join(dir, "adapter_config.json"),
+         *processor = pi0_path_join(dir, "policy_preprocessor.json");
     int status;
-    if (!path || !adapter)
+    if (!path || !adapter || !processor)
         status = pi0_fail(err, PI0_ENOMEM, "%s: no memory for its config", dir);
     else if (pi0_file_exists(adapter))
         status = refuse_adapter(adapter, err);
     else
-        status = read_file(config, path, err);
+        status = read_file(config, path, processor, err);
     free(path);
     free(adapter);
+    free(processor);
     return status;
 }
 

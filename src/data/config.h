@@ -30,7 +30,8 @@ typedef struct checkpoint_config {
 
 /* Read dir/config.json; without one: found = false, openpi's layout, nothing said, PI0_OK.
  * PI0_EFORMAT: malformed or out of range, names the key. PI0_EUNSUPPORTED: pi0_fast, MEM memory,
- * PEFT adapters (adapter_config.json, use_peft), other types. PI0_EIO, PI0_ENOMEM. */
+ * PEFT adapters (adapter_config.json, use_peft), other types. PI0_EIO: unreadable, or missing in a
+ * folder of LeRobot's. PI0_ENOMEM. */
 int pi0_config_read(checkpoint_config *config, const char *dir, pi0_error *err);
 
 // the same from memory; `name` stands in messages

@@ -140,8 +140,10 @@ static int read_stats(norm *out, const norm_mode *mode, const char *feature, int
     safetensors st;
     const char *name = pi0_norm_name(mode->kind);
     if (!pi0_file_exists(path))
-        return pi0_fail(err, PI0_EIO, "%s is not there: it has the statistics of \"%s\"", path,
-                        feature);
+        return pi0_fail(err, PI0_EIO,
+                        "%s is not there: it has the statistics of \"%s\"; copy it from where the "
+                        "model came from",
+                        path, feature);
     int status = pi0_safetensors_open(&st, path, err);
     if (status) return status;
     out->kind = mode->kind;

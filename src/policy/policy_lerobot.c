@@ -418,9 +418,9 @@ static int need(const builder *b, const char *path)
 {
     if (pi0_file_exists(path)) return PI0_OK;
     return pi0_fail(b->err, PI0_EIO,
-                    "%s is not there: it says how the robot's values become the network's. "
-                    "Checkpoints of LeRobot before 0.4 get it from LeRobot's "
-                    "migrate_policy_normalization.py",
+                    "%s is not there: it says how the robot's values become the network's. Copy "
+                    "it from where the model came from; for checkpoints of LeRobot before 0.4 "
+                    "LeRobot's migrate_policy_normalization.py makes it",
                     path);
 }
 

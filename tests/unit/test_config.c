@@ -314,6 +314,11 @@ static void folders(void **state)
     expect_error(pi0_config_read(&config, dir.path, &err), PI0_EFORMAT, &err, dir.path);
     expect_error(pi0_config_read(&config, dir.path, &err), PI0_EFORMAT, &err,
                  "/config.json: \"action_dim\" is 0");
+    // of LeRobot's folder no other file can say what it says
+    tmpdir_unlink(&dir, "config.json");
+    tmpdir_write_text(&dir, "policy_preprocessor.json", "{}");
+    expect_error(pi0_config_read(&config, dir.path, &err), PI0_EIO, &err,
+                 "/config.json is not there, but LeRobot's");
     // an adapter beside a good one
     tmpdir_write_text(&dir, "config.json", "{\"type\":\"pi0\"}");
     expect_ok(pi0_config_read(&config, dir.path, &err), &err);

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     if (status)
         fprintf(stderr, "%s\n", e.message);
     else
-        printf("%d rows of %d: %.3f %.3f %.3f ...; %.1f ms, the network %.1f ms\n", said.rows,
+        printf("%d rows of %d: %.3f %.3f %.3f ...; %.1f ms, the policy %.1f ms\n", said.rows,
                said.cols, actions[0], actions[1], actions[2], said.round_trip_ms, said.policy_ms);
     pi0_client_close(client);
     return !!status;

@@ -50,7 +50,12 @@ static int connect_to(client_run *u, const client_args *a, pi0_error *err)
     status = pi0_client_connect(&u->client, a->url, &opt, err);
     pi0_progress_stop(p);
     free(key);
-    return status;
+    if (status != PI0_ETIMEOUT) return status;
+    const pi0_error late = *err;
+    return pi0_fail(err, status,
+                    "%s; does a server run there? pi0 serve without --host answers its own machine "
+                    "alone",
+                    late.message);
 }
 
 static int ask_once(client_run *u, pi0_client_reply *reply, pi0_error *err)

@@ -30,10 +30,11 @@ static int print_times(const client_run *u, const client_args *a, pi0_error *err
     const pi0_client_reply *r = last(u, a);
     const size_t n = (size_t)a->repeat;
     printf("%.1f ms", r->round_trip_ms);
-    print_part("network", r->policy_ms);
     print_part("server", r->infer_ms);
+    if (!isnan(r->policy_ms)) printf(" (policy %.1f)", r->policy_ms);
     print_part("queue", r->queue_ms);
-    print_part("the way", r->round_trip_ms - r->infer_ms - (isnan(r->queue_ms) ? 0 : r->queue_ms));
+    print_part("connection",
+               r->round_trip_ms - r->infer_ms - (isnan(r->queue_ms) ? 0 : r->queue_ms));
     printf("\n");
     if (n < 2) return PI0_OK;
     double *ms = malloc(n * sizeof *ms);

@@ -40,8 +40,9 @@ static void print_row(const char *name, const bench_series *s)
 static void print_what(const bench_args *a, const bench *b)
 {
     const pi0_info *i = &b->r.info;
-    printf("%s: %s, %d views, %d tokens, %d steps, chunk of %d\n", a->run.model,
-           i->pi05 ? "pi0.5" : "pi0", b->views, b->tokens, b->r.made.num_steps, b->r.made.horizon);
+    printf("%s: %s, %d view%s, %d tokens, %d steps, chunk of %d\n", a->run.model,
+           i->pi05 ? "pi0.5" : "pi0", b->views, b->views == 1 ? "" : "s", b->tokens,
+           b->r.made.num_steps, b->r.made.horizon);
     printf("backend %s, instruction set %s, precision %s, %d threads\n\n", i->backend, i->isa,
            i->precision, b->r.made.n_threads);
 }
@@ -198,7 +199,8 @@ const command pi0_command_bench = {
     "Times whole chunks on made-up pictures and tokens (time does not depend on them), prints\n"
     "each stage, and compares with the peak of the multiply instruction in use, measured in\n"
     "between. With --gemm it times each kind of matrix product of the model instead, with --ops\n"
-    "each operation inside a chunk.",
+    "each operation inside a chunk. More than 100 % of the peak means that the machine was busy\n"
+    "while it was measured; of --ops also data in a cache (docs/PROFILE.md).",
     "pi0 synth --size pi0 /tmp/pi0-random\n"
     "pi0 bench --model /tmp/pi0-random\n"
     "pi0 bench --model /tmp/pi0-random --gemm\n"

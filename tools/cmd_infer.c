@@ -171,8 +171,8 @@ const command pi0_command_infer = {
     "--model DIR [--config NAME] (--observation FILE ... | --image CAMERA=FILE ... --prompt TEXT\n"
     "       [--state N,N,...] | --raw FILE) [options]",
     "Runs a policy once for each observation. With --config, and of a LeRobot folder, all is the\n"
-    "robot's: its names of cameras, its units of state and actions (float64). Of an openpi folder\n"
-    "without --config, with --raw and with --normalized, state and actions are the network's own:\n"
+    "robot's: its names of cameras, its units of state and actions (float64). With --raw, with\n"
+    "--normalized, and of an openpi folder without --config, they are the network's own:\n"
     "normalised as the checkpoint's training data was, padded to 32 columns (float32).",
     "pi0 infer --model demo/place --image observation.images.top=demo/images/scene1.png \\\n"
     "    --state 0.842927,0.558296,0 --prompt \"put the red block in the bowl\"\n"

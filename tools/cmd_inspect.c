@@ -71,7 +71,8 @@ static void print_model(const char *dir, const inspection *x)
     print_stack("vision", &i->vision);
     print_stack("language", &i->language);
     print_stack("expert", &i->expert);
-    printf("  %-13s %d tokens at most, of %d\n", "prompt", i->max_tokens, i->vocabulary);
+    printf("  %-13s %d tokens at most, of a vocabulary of %d\n", "prompt", i->max_tokens,
+           i->vocabulary);
     if (i->state_dim)
         printf("  %-13s up to %d values\n", "state", i->state_dim);
     else

@@ -28,7 +28,9 @@ const option pi0_run_options_table[RUN_OPTIONS_COUNT] = {
       "config.json says",
       1, 4096, NULL },
     { "steps", "N", OPTION_INT, FIELD(steps),
-      "denoising steps, 1 to 1024. Default: what the checkpoint says, else 10", 1, 1024, NULL },
+      "denoising steps, 1 to 1024: fewer are faster, and less exact.\n"
+      "Default: what the checkpoint says, else 10",
+      1, 1024, NULL },
     { "seed", "N", OPTION_SEED, FIELD(seed),
       "of the noise a chunk starts from; the same seed gives the same\n"
       "noise on every machine. Default: 0",
@@ -38,7 +40,9 @@ const option pi0_run_options_table[RUN_OPTIONS_COUNT] = {
       "auto (the fastest there is; what it chose is reported). Default: auto",
       0, 0, "auto|cpu|reference" },
     { "precision", "NAME", OPTION_CHOICE, FIELD(precision),
-      "what the big matrix products read: bf16, f32, auto. Default: auto", 0, 0, "auto|bf16|f32" },
+      "what the big matrix products read: bf16, f32, auto (bf16; f32 of the\n"
+      "reference backend). Default: auto",
+      0, 0, "auto|bf16|f32" },
     { "threads", "N", OPTION_INT, FIELD(threads),
       "1 to 1024. Default: one for each physical core that this process may\n"
       "run on. The result is the same for any number",

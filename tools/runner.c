@@ -2,22 +2,27 @@
 /* runner.c - loading, running and freeing a model for a subcommand. */
 #include "runner.h"
 #include "data/checkpoint.h"
+#include "data/config.h"
 #include "fail.h"
 #include "tokenizer_search.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// a checkpoint that cannot be opened is told rather than a tokenizer that is missing beside it
-static int find_tokenizer(runner *r, const char *model, pi0_error *err)
+// a checkpoint that cannot be opened and a config that is not known are told rather than a
+// tokenizer that is missing beside them
+static int find_tokenizer(runner *r, const run_options *options, pi0_error *err)
 {
     tokenizer_search s;
     checkpoint cp;
-    pi0_tokenizer_search(&s, model);
+    pi0_tokenizer_search(&s, options->model);
     if (!s.found[0]) {
-        const int status = pi0_checkpoint_open(&cp, model, err);
+        pi0_policy_info robot;
+        int status = pi0_checkpoint_open(&cp, options->model, err);
+        if (!status) pi0_checkpoint_close(&cp);
+        if (!status && options->config && !pi0_config_is_file(options->config))
+            status = pi0_config_info(options->config, &robot, err);
         if (status) return status;
-        pi0_checkpoint_close(&cp);
         return pi0_tokenizer_not_found(&s, err);
     }
     r->tokenizer = strdup(s.found);
@@ -36,7 +41,7 @@ int pi0_runner_load(runner *r, const run_options *options, const char *backend, 
     r->opt.log = pi0_notice_log;
     r->opt.log_user = w;
     if (options->words && !options->tokenizer) {
-        const int missing = find_tokenizer(r, options->model, err);
+        const int missing = find_tokenizer(r, options, err);
         if (missing) return missing;
     }
 

@@ -282,6 +282,10 @@ expect "infer: a folder alone" 1 "$work/none" "$pi0" infer "$work/none" \
 for command in bench serve verify demo; do
     expect "$command: a folder alone" 1 "$work/none" "$pi0" $command "$work/none"
 done
+expect "serve: a config that is not known is told before a tokenizer that is missing" 1 \
+    "the nearest is pi0_droid" "$pi0" serve $droid --config pi0_drod
+expect "client: no server" 1 "does a server run there?" "$pi0" client --url ws://127.0.0.1:1 \
+    --connect-timeout 1 --observation demo/images/scene1.json
 expect "inspect: two checkpoints" 2 "two checkpoints" "$pi0" inspect --model a b
 expect "inspect: no checkpoint" 1 "$work" "$pi0" inspect "$work"
 

@@ -46,7 +46,8 @@ void pi0_serve_send_error(serve *s, net_id id, const char *text, bool fatal)
     pthread_mutex_unlock(&s->lock);
     if (c) pi0_serve_log(s->a->log_json, "error", peer, NULL, "%s", text);
     pi0_serve_send(s, id, false, text, strlen(text), NULL);
-    if (fatal) pi0_net_close(s->net, id, CLOSE_ERROR, "the request failed: see the frame before");
+    if (fatal)
+        pi0_net_close(s->net, id, CLOSE_ERROR, "the request failed: the message before says why");
 }
 
 void pi0_serve_tell_unused(serve *s, net_id id, const observation_file *o)
@@ -151,7 +152,7 @@ static void on_close(void *user, net_id id, const net_end *end)
                   json_pack("{s:b, s:i, s:f, s:I, s:I, s:i}", "failed", end->failed, "code",
                             end->code, "seconds", seconds, "requests", (json_int_t)c->requests,
                             "errors", (json_int_t)c->errors, "dropped", dropped),
-                  "%s after %.1f s: %lu requests, %lu errors", end->why, seconds, c->requests,
+                  "%s; %.1f s, %lu requests, %lu errors", end->why, seconds, c->requests,
                   c->errors);
     free(c);
 }

@@ -2,6 +2,7 @@
 """act.py [CHECKPOINT] - a policy from Python, as one calls openpi's. Install the package and run it,
 from the top of the source tree:
 
+    python3 -m venv pi0-venv && . pi0-venv/bin/activate
     pip install ./examples/python
     python3 examples/python/act.py demo/place
 

@@ -112,6 +112,10 @@ static int find_policy(infer_run *u, pi0_error *err)
     if (a->raw || a->normalized) return PI0_OK;
     const int status = pi0_runner_policy(&u->main, &a->run, &u->policy, err);
     if (!status) u->result.policy = &u->policy;
+    if (!status && !u->x.files.n && !a->state && u->policy.state_dim)
+        return pi0_fail(err, PI0_EINVAL,
+                        "no --state: this robot's has %d values; pi0 inspect says which",
+                        u->policy.state_dim);
     if (pi0_runner_names_robot(&u->main, &a->run)) return status;
     return u->x.files.n ? status : PI0_OK;
 }

@@ -282,6 +282,8 @@ expect "infer: a folder alone" 1 "$work/none" "$pi0" infer "$work/none" \
 for command in bench serve verify demo; do
     expect "$command: a folder alone" 1 "$work/none" "$pi0" $command "$work/none"
 done
+expect "infer: a robot without its state" 1 "no --state: this robot's has 3 values" "$pi0" infer \
+    demo/place --image observation.images.top=demo/images/scene1.png --prompt p
 expect "serve: a config that is not known is told before a tokenizer that is missing" 1 \
     "the nearest is pi0_droid" "$pi0" serve $droid --config pi0_drod
 expect "client: no server" 1 "does a server run there?" "$pi0" client --url ws://127.0.0.1:1 \

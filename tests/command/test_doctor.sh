@@ -159,7 +159,7 @@ usage "no folder" "which checkpoint?"
 usage "unknown option" "unknown option --confg" --confg x demo/place
 usage "two folders" "unexpected argument" demo/place demo/place
 usage "a folder and --model" "two checkpoints" --model demo/place demo/place
-if "$PI0" doctor --model demo/place >"$work/log" 2>&1; then ok; else failed "--model DIR"; fi
+expect "--model DIR" 0 "0 errors, 0 warnings" "$PI0" doctor --model demo/place
 "$PI0" doctor --help >"$work/log" 2>&1
 if grep -q '^Exit status: 0 nothing but notes' "$work/log" &&
     ! grep -q '1 the run failed' "$work/log"; then ok "help: exit statuses"; else
@@ -180,8 +180,7 @@ c=$work/none tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model
 sick "no folder" 2 "checkpoint.missing"
 c=$PI0_TEST_DATA/openpi_jax/jax_pi05 tokenizer= args=
 sick "the folder above the steps, without a tokenizer" 2 "checkpoint.missing"
-if "$PI0" doctor "$c" 2>&1 | tr -d ' \n' | grep -qF "didyoumean$c/1?"; then ok; else
-    failed "the step that was meant is named"; fi
+expect "the step that was meant is named" 2 "did you mean $c/1?" "$PI0" doctor --json "$c"
 c=$work/c tokenizer=$PI0_TEST_DATA/openpi/tokenizer.model
 rm "$c/model.safetensors"
 sick "no weights" 2 "checkpoint.missing"

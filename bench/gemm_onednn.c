@@ -322,7 +322,7 @@ typedef struct peak_job {
     float sink[64];
 } peak_job;
 
-#define PEAK_ROUNDS 200000
+#define PEAK_ROUNDS 2000000
 static void run_peak(void *arg, int thread, int n_threads)
 {
     peak_job *job = arg;

@@ -63,7 +63,10 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
     const size_t step_bytes = GEMM_COLS * (product == F32_BF16 ? sizeof(uint16_t) : sizeof(float));
     const char *panel = t->panel;
     const char *x[GEMM_ROWS], *x_ahead = t->x_ahead, *ahead = t->ahead;
-    end_lines lines = lines_of(t->end);
+    const gemm_end *e = t->end;
+    const size_t y_size = e ? dtype_size(e->type) : 0, y_stride = e ? e->ld * y_size : 0;
+    const char *y = e ? e->y : (char *)t->c;
+    const char *y_last = e ? y + ((size_t)e->cols * y_size - 1) / CACHE_LINE * CACHE_LINE : y;
     vf c[GEMM_ROWS][GEMM_VECTORS];
     VEC_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -81,11 +84,15 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
         VEC_UNROLL
         for (int r = 0; r < rows; r++) __builtin_prefetch(x_ahead + (size_t)r * t->x_stride, 0, 2);
         x_ahead += GROUP * sizeof(float);
-        // multiply, and fetch bit by bit where this tile will end, and the next panel
+        // and where this tile will end, a line of each row at a time: all lines at once, from far
+        // away, would take the places in which the processor waits for the panel's
+        VEC_UNROLL
+        for (int r = 0; r < rows; r++) __builtin_prefetch(y + (size_t)r * y_stride, 1, 2);
+        y = y < y_last ? y + CACHE_LINE : y;
+        // multiply, and fetch the next panel bit by bit
         const size_t n = left < GROUP ? (size_t)left : GROUP;
         size_t s = 0;
         for (; s + QUARTER <= n; s += QUARTER) {
-            fetch_line(&lines);
             for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
                 __builtin_prefetch(ahead, 0, 2);
             VEC_UNROLL

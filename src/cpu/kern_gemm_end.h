@@ -137,32 +137,4 @@ VEC_INLINE void end_in_registers(vf c[GEMM_ROWS][GEMM_VECTORS], const gemm_end *
     else
         end_sums(c, e, rows, GEMM_ADD, DTYPE_BF16);
 }
-
-/* ---- where a tile will end ---- */
-
-// Its lines, which come from far away, are fetched one at a time: all at once they would take every
-// place in which the processor waits for lines, and the panel's would not come
-typedef struct end_lines {
-    const char *row;
-    size_t stride;       // from row to row
-    int rows, bytes, at; // rows that are left, of so many bytes; the next line's place in them
-} end_lines;
-
-VEC_INLINE end_lines lines_of(const gemm_end *e)
-{
-    if (!e) return (end_lines){ .rows = 0 };
-    const size_t size = dtype_size(e->type);
-    return (end_lines){ e->y, e->ld * size, e->rows, e->cols * (int)size, 0 };
-}
-
-VEC_INLINE void fetch_line(end_lines *l)
-{
-    if (l->rows <= 0) return;
-    __builtin_prefetch(l->row + l->at, 1, 2);
-    l->at += CACHE_LINE;
-    if (l->at < l->bytes) return;
-    l->at = 0;
-    l->row += l->stride;
-    l->rows--;
-}
 #endif

@@ -16,7 +16,7 @@ else()
 endif()
 if(PI0_COVERAGE)
     # they are one text for each instruction set, and would take many times as long
-    set(PI0_KERNEL_FLAGS -O2 -fno-profile-arcs -fno-test-coverage)
+    list(APPEND PI0_KERNEL_FLAGS -fno-profile-arcs -fno-test-coverage)
 endif()
 list(APPEND PI0_KERNEL_FLAGS -ffp-contract=off)
 # where variables are in registers, with unrolled loops, takes gcc as long to note as all the rest

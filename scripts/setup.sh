@@ -53,6 +53,7 @@ missing() {
     elif ! have_clang_runtime; then
         echo "libclang-rt-$(clang -dumpversion | sed 's/\..*//')-dev"
     fi
+    [ "$tests" != tests ] || have llvm-cov || echo llvm
 }
 
 # a browser and what drives it, where they are packages: Ubuntu's is not (the test says it is missing)

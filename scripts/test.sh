@@ -6,10 +6,11 @@
 #   tree unit golden fault ...   built with gcc; the list, and which test is where: tests/CMakeLists.txt
 #   fuzz                         also each fuzz target with libFuzzer for FUZZ_SECONDS=30
 #   clang asan tsan              the same tests, built by clang, with ASan and UBSan, with TSan
-#   coverage                     which lines of src the cmocka programs and seeds reach: 90 % of each folder
+#   coverage                     which lines of src they reach in clang's build: 90 % of each folder; alone
+#                                it runs the cmocka programs and the seeds there
 #   gcc, compilers, sanitizers   all of the first kind; gcc and clang; asan, tsan and memory (valgrind)
 cd "$(dirname "$0")/.." || exit 1
-builds="clang asan tsan coverage"
+builds="clang coverage asan tsan"
 labels=$(sed -n 's/^set(tiers \(.*\))$/\1/p' tests/CMakeLists.txt)
 jobs=$(nproc 2>/dev/null || echo 2)
 tab=$(printf '\t')
@@ -66,13 +67,15 @@ labels() {
         say gcc fail labels "there are tests of no tier"
 }
 
-# other PRESET TARGET OPTIONS...: the tests that another build can change
+# other TIER PRESET TARGET OPTIONS...: the tests that another build can change
 other() {
-    name=$1 target=$2
-    shift 2
-    build "$name" "$target" || { say "$name" fail build "did not build"; return; }
-    run_tests "$name" "$@"
-    sed "s/^/$name$tab/" "build/$name/tests.tsv" >>"$results"
+    name=$1 preset=$2 target=$3
+    shift 3
+    build "$preset" "$target" || { say "$name" fail build "did not build"; return; }
+    # not what an earlier run reached
+    find "build/$preset" -name '*.gcda' -exec rm -f {} +
+    run_tests "$preset" "$@"
+    sed "s/^/$name$tab/" "build/$preset/tests.tsv" >>"$results"
 }
 
 fuzz() {
@@ -83,11 +86,12 @@ fuzz() {
 }
 
 coverage() {
-    # not what an earlier run reached
-    find build/coverage -name '*.gcda' -exec rm -f {} + 2>/dev/null
-    other coverage "" -L '^(unit|golden|fault|fuzz)$'
-    sh scripts/coverage.sh build/coverage >build/coverage.txt ||
+    wants clang || other coverage clang "" -L '^(unit|golden|fault|fuzz)$'
+    if sh scripts/coverage.sh build/clang >build/coverage.txt; then
+        say coverage pass lines
+    else
         say coverage fail lines "$(grep ^FAILED build/coverage.txt || tail -n 1 build/coverage.txt)"
+    fi
     cat build/coverage.txt
 }
 
@@ -134,9 +138,9 @@ done
 [ $# -eq 0 ] || timed gcc labels "$@"
 wants fuzz && timed fuzz fuzz
 # not again: what does not depend on the compiler, and the command's scripts
-wants clang && timed clang other clang "" -LE '^(once|command|emulated)$'
+wants clang && timed clang other clang clang "" -LE '^(once|command|emulated)$'
 wants coverage && timed coverage coverage
 prefix=$fixed_layout
-wants asan && timed asan other asan "" -LE '^once$'
-wants tsan && timed tsan other tsan pi0_thread_tests -L '^threads$'
+wants asan && timed asan other asan asan "" -LE '^once$'
+wants tsan && timed tsan other tsan tsan pi0_thread_tests -L '^threads$'
 awk -F "$tab" -f scripts/test_summary.awk "$results"

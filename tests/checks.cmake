@@ -45,8 +45,8 @@ if(TARGET pi0_client_shared)
     pi0_test(check_exports_client sh ${checks}/exports.sh ${root}/include/pi0_client.h
              $<TARGET_FILE:pi0_client_shared>)
 endif()
-# a sanitizer adds data, symbols and code of its own
-if(NOT PI0_SANITIZE)
+# sanitizers and counters add data, symbols and code of their own
+if(NOT PI0_SANITIZE AND NOT PI0_COVERAGE)
     pi0_test(check_library sh ${checks}/library.sh $<TARGET_FILE:pi0_static>)
     if(TARGET pi0_client_static)
         pi0_test(check_library_client sh ${checks}/library.sh $<TARGET_FILE:pi0_client_static>)

@@ -43,9 +43,10 @@ wait_ready record
 observation=$model/observation.msgpack
 check "a reply, though it cannot be recorded" "$PI0" client --url "$url" --observation "$observation"
 check "and the next one" "$PI0" client --url "$url" --observation "$observation" --repeat 3
+# (a request is recorded after its reply)
+check "it stops" stop "$pid" 0
 check "the log says so" grep -q "record" "$work/record.log"
 check "no half files" test -z "$(find "$work/record" -name '*.msgpack')"
-check "it stops" stop "$pid" 0
 
 echo "$failed failed"
 exit $((failed > 0))

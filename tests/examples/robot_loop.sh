@@ -29,10 +29,14 @@ done
 awk -v n=$((ticks - 16)) '/ticks of 20 ms/ { good = $13 <= n && $13 + $9 >= n } END { exit !good }' "$work/out" ||
     fail "ticks behind the plan's end"
 
-# Ctrl-C
+# Ctrl-C, once it listens to it (SIGINT is the second bit) and half a second later
 "$program" -t 1000 demo/place >"$work/out" 2>&1 &
 pid=$!
-sleep 1
+for _ in $(seq 600); do
+    grep -q "^SigCgt:.*[2367abef]$" "/proc/$pid/status" && break
+    sleep 0.1
+done
+sleep 0.5
 kill -INT $pid
 wait $pid || fail "stopped: exit status $?"
 grep -q "^stopped" "$work/out" || fail "stopped: it says so"

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_policy_session.c - what a control loop does with a session: chunks row by row, default
  * prompts, the whole state in one vector, warnings, noise from a seed, cancelling. */
+#include "support/canceler.h"
 #include "support/expect.h"
 #include "support/robot_case.h"
 #include "support/robot_dir.h"
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef struct notes {
     char text[20][400];
@@ -360,13 +359,6 @@ static void warns_of_flat_statistics(void **state)
 
 /* ---- another thread ---- */
 
-static void *cancel_soon(void *session)
-{
-    usleep(20000);
-    pi0_cancel(session);
-    return NULL;
-}
-
 static void cancels(void **state)
 {
     (void)state;
@@ -374,15 +366,15 @@ static void cancels(void **state)
     pi0_model *m;
     pi0_session *s;
     pi0_error e;
-    pthread_t thread;
+    canceler stopper;
     double chunk[700];
     for (int i = 0; i < 700; i++) chunk[i] = 77;
     robot_case_open(&c, "openpi/pi0_aloha_sim");
-    c.opt.num_steps = 1024; // minutes
+    c.opt.num_steps = 1024;
     robot_case_start(&c, NULL, &m, &s);
-    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, s), 0);
+    canceler_start(&stopper, s);
     expect_error(pi0_act(s, &c.obs, c.noise, chunk, 700, &e), PI0_ECANCELED, &e, "canceled");
-    pthread_join(thread, NULL);
+    canceler_stop(&stopper);
     for (int i = 0; i < 700; i++) assert_true(chunk[i] == 77);
     assert_int_equal(pi0_actions_left(s), 0);
     pi0_session_free(s);

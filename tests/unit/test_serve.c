@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define CASE PI0_TEST_DATA "/openpi/pi05_libero"
-#define LONG 1024 // steps of a request that takes long
+#define LONG 256 // steps of a request that takes long: a quarter of a second with the reference
 
 /* ---- a server in a process ---- */
 
@@ -41,6 +41,15 @@ static serve_args usual(void)
                          .queue_depth = 4,
                          .max_message_mb = 4,
                          .max_clients = 64 };
+}
+
+// one whose long requests are under way long enough for others to come, on a fast machine and on a
+// busy one
+static serve_args slow(void)
+{
+    serve_args a = usual();
+    a.run.backend = "reference";
+    return a;
 }
 
 // read its log until this text is there; false: it ended before
@@ -236,6 +245,13 @@ static void wait_metric(const process *p, const char *name, int value)
     }
 }
 
+// so many messages have come, and none of them waits
+static void wait_running(const process *p, int received)
+{
+    wait_metric(p, "pi0_received_messages_total", received);
+    wait_metric(p, "pi0_queue_depth", 0);
+}
+
 /* ---- tests ---- */
 
 // the same model, without a server
@@ -317,13 +333,13 @@ static void test_busy(void **state)
 {
     (void)state;
     process p;
-    const serve_args a = usual();
+    const serve_args a = slow();
     start(&p, &a, false);
     const int one = join(&p), two = join(&p);
 
     // a ping is answered while the policy computes
     ask(one, "num_steps", LONG);
-    usleep(50000);
+    wait_running(&p, 1);
     assert_true(ws_frame(one, true, WS_PING, "hey", 3));
     assert_true(ws_expect(one, WS_PONG, "hey", 3));
     char *ready = ws_http(p.port, "GET", "/readyz", "");
@@ -340,7 +356,7 @@ static void test_busy(void **state)
     ask(one, "num_steps", LONG);
     ask(one, "num_steps", LONG);
     ask(one, "num_steps", LONG);
-    usleep(20000);
+    wait_metric(&p, "pi0_queue_depth", 2);
     ask(two, NULL, 0);
     expect_reply(two);
     char *text = metrics(&p);
@@ -357,7 +373,7 @@ static void test_gone(void **state)
 {
     (void)state;
     process p;
-    const serve_args a = usual();
+    const serve_args a = slow();
     start(&p, &a, false);
     const int gone = join(&p), stays = join(&p);
     for (int i = 0; i < 3; i++) ask(gone, "num_steps", LONG);
@@ -390,7 +406,7 @@ static void test_latest(void **state)
 {
     (void)state;
     process p;
-    serve_args a = usual();
+    serve_args a = slow();
     a.policy = "latest";
     start(&p, &a, false);
     const int fd = join(&p);
@@ -398,8 +414,7 @@ static void test_latest(void **state)
     for (int round = 0; round < 10 && !all_came; round++) {
         bool skipped[4];
         ask(fd, "num_steps", LONG);
-        wait_metric(&p, "pi0_received_messages_total", 4 * round + 1);
-        usleep(50000);
+        wait_running(&p, 4 * round + 1);
         for (int i = 0; i < 3; i++) ask(fd, NULL, 0);
         for (int i = 0; i < 4; i++) skipped[i] = next_is_skipped(fd);
         // the first was under way, the last is the newest: whatever the machine does, they are done
@@ -416,7 +431,7 @@ static void test_errors(void **state)
 {
     (void)state;
     process p;
-    serve_args a = usual();
+    serve_args a = slow();
     a.queue_depth = 1;
     start(&p, &a, false);
     const int good = join(&p);
@@ -444,8 +459,7 @@ static void test_errors(void **state)
 
     // too many wait: an error, and the connection goes on; other connections notice nothing
     ask(good, "num_steps", LONG);
-    wait_metric(&p, "pi0_received_messages_total", COUNT(wrong) + 1);
-    wait_metric(&p, "pi0_queue_depth", 0);
+    wait_running(&p, COUNT(wrong) + 1);
     ask(good, NULL, 0);
     ask(good, NULL, 0);
     expect_reply(good);
@@ -540,7 +554,7 @@ static void test_stop(void **state)
 {
     (void)state;
     process p;
-    const serve_args a = usual();
+    const serve_args a = slow();
     // what waits is computed, then everybody is sent away
     start(&p, &a, false);
     int one = join(&p), two = join(&p);

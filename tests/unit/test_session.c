@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_session.c - sessions: staged calls, seeds, threads, cancelling, wrong inputs and life after
  * them. */
+#include "support/canceler.h"
 #include "support/expect.h"
 #include "support/network_case.h"
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MAX_CHUNK (50 * 32)
 
@@ -140,39 +138,19 @@ static void any_number_of_threads(void **state)
 
 /* ---- cancelling ---- */
 
-typedef struct canceler {
-    pi0_session *s;
-    atomic_int started, done;
-} canceler;
-
-// cancel again and again until the call has come back: a cancel before it began is forgotten
-static void *cancel_it(void *arg)
-{
-    canceler *c = arg;
-    atomic_store(&c->started, 1);
-    while (!atomic_load(&c->done)) {
-        usleep(1000);
-        pi0_cancel(c->s);
-    }
-    return NULL;
-}
-
 static void cancel_from_another_thread(void **state)
 {
     (void)state;
     fixture f;
     open_case(&f, "openpi/pi0_droid");
     pi0_session *s = new_session(&f, 2, 1024);
-    canceler c = { .s = s };
-    pthread_t thread;
+    canceler c;
     pi0_error err = { 0 };
     float actions[MAX_CHUNK], before[MAX_CHUNK];
     for (size_t i = 0; i < f.n; i++) actions[i] = before[i] = (float)i;
-    assert_int_equal(pthread_create(&thread, NULL, cancel_it, &c), 0);
-    while (!atomic_load(&c.started)) usleep(100);
+    canceler_start(&c, s);
     const int status = pi0_infer(s, &f.c.in, f.c.noise, actions, f.n, &err);
-    atomic_store(&c.done, 1);
-    pthread_join(thread, NULL);
+    canceler_stop(&c);
     expect_error(status, PI0_ECANCELED, &err, "canceled");
     assert_memory_equal(actions, before, f.n * sizeof *actions);
     // a cancel without a call does nothing to the next one

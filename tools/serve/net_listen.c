@@ -134,10 +134,10 @@ static void turn_away(net_server *s, int fd)
 {
     static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n"
                                "retry-after: 5\r\ncontent-length: 0\r\n\r\n";
+    pi0_net_count(s, &s->stats.refused, 1); // before its peer knows, who may ask for the count
     const ssize_t sent = send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)sent; // who does not get it sees the connection close
     close(fd);
-    pi0_net_count(s, &s->stats.refused, 1);
 }
 
 // hand a connection to libwebsockets

@@ -117,12 +117,11 @@ static gemm_end end_of(const gemm_job *job, int panel)
 {
     const gemm_kernel *k = job->k;
     const panel_place p = pi0_panel_place(k, job->w, panel);
-    const int n_cols = panel_cols(k, job->w), left = job->w->part[p.part].rows - p.col;
     const int col = p.offset + p.col;
     const mat y = job->n_y > 1 ? job->y[p.part] : job->y[0];
     const float *bias = job->w->bias.p;
     gemm_end e = { .op = job->op, .ld = (size_t)y.ld, .type = y.type };
-    e.cols = left < n_cols ? left : n_cols;
+    e.cols = p.cols;
     e.y = (char *)y.p + (size_t)(job->n_y > 1 ? p.col : col) * dtype_size(y.type);
     if (!mat_is_none(job->w->bias)) {
         e.bias = bias + col;
@@ -247,14 +246,22 @@ static void run_block(const gemm_job *job, gemm_block *b)
     }
 }
 
-// tiles that a thread's share leaves out of the count: those of the last panel, if they are narrow,
-// take half the time of others
+// quarters of the time of a whole panel that a kernel leaves out
+static int quarters_left_out(const gemm_job *job, int panel)
+{
+    const gemm_kernel *k = job->k;
+    const int cols = pi0_panel_place(k, job->w, panel).cols;
+    if (job->w->kind == WEIGHT_GEGLU || cols > k->nr / 4 * 3) return 0;
+    return cols <= k->nr / 2 ? 2 : k->nr >= GEMM_WIDE;
+}
+
+// tiles by which all take less time than their count: only the last two panels may be narrow
 static int narrow_tiles(const gemm_job *job, int n_threads)
 {
-    const weight *w = job->w;
-    const int nr = job->k->nr, last = w->part[w->n_parts - 1].rows % nr;
-    const bool narrow = w->kind != WEIGHT_GEGLU && last > 0 && last <= nr / 2;
-    return narrow && job->panels > n_threads ? job->tiles / 2 : 0;
+    if (job->panels <= n_threads || job->panels < 2) return 0;
+    const int quarters =
+        quarters_left_out(job, job->panels - 1) + quarters_left_out(job, job->panels - 2);
+    return job->tiles * quarters / 4;
 }
 
 static void run_share(void *arg, int thread, int n_threads)

@@ -47,6 +47,9 @@ typedef struct gemm_tile {
     const float *c_ahead; // sums that will be wanted next, or NULL
 } gemm_tile;
 
+// a tile may leave out half of a panel's columns and, where panels are as wide as this, a quarter
+#define GEMM_WIDE 64
+
 typedef struct gemm_kernel {
     const char *name; // "gemm_bf16_avx512bf16"
     cpu_isa isa;

@@ -7,7 +7,9 @@
 // x / (1 + 2^t), of n vectors
 VEC_INLINE void over_power(vf *x, vf *t, const int n, const bool exact)
 {
+#if !defined(VEC_JOIN_SATURATES)
     VEC_EACH t[i] = v_min(v_set1(120), t[i]);
+#endif
     v_exp2_each(t, n, exact);
     VEC_EACH x[i] = v_div(x[i], v_add(t[i], v_set1(1)));
 }

@@ -16,14 +16,25 @@ int pi0_panel_count(const gemm_kernel *k, const weight *w)
     return n;
 }
 
+// columns that a part's last panel takes from the one before
+static int moved_columns(const gemm_kernel *k, const weight *w, int part)
+{
+    const int rows = w->part[part].rows, last = rows % k->nr;
+    if (w->kind == WEIGHT_GEGLU || k->nr < GEMM_WIDE) return 0;
+    return rows > k->nr && last > 0 && last <= k->nr / 4 ? k->nr / 4 : 0;
+}
+
 panel_place pi0_panel_place(const gemm_kernel *k, const weight *w, int panel)
 {
-    panel_place p = { 0, 0, 0 };
+    panel_place p = { .part = 0 };
     while (panel >= part_panels(k, w, p.part)) {
         panel -= part_panels(k, w, p.part);
         p.offset += w->part[p.part++].rows;
     }
-    p.col = panel * panel_cols(k, w);
+    const int whole = panel_cols(k, w), moved = moved_columns(k, w, p.part);
+    const int after = part_panels(k, w, p.part) - 1 - panel;
+    p.col = panel * whole - (after ? 0 : moved);
+    p.cols = after > 1 ? whole : after ? whole - moved : w->part[p.part].rows - p.col;
     return p;
 }
 
@@ -51,18 +62,18 @@ static void pack_panels(void *arg, int thread, int n_threads)
     const gemm_kernel *k = job->k;
     const weight *w = job->w;
     const size_t bytes = (size_t)panel_steps(k, w) * step_bytes(k);
-    const int cols = panel_cols(k, w);
+    const int whole = panel_cols(k, w);
     int first, last;
     pool_share(pi0_panel_count(k, w), thread, n_threads, &first, &last);
     for (int i = first; i < last; i++) {
         const panel_place p = pi0_panel_place(k, w, i);
         char *panel = (char *)w->packed + (size_t)i * bytes;
-        tensor_view rows = view_rows(w->part[p.part], p.col, cols);
-        k->pack(panel, k->nr, 0, cols, &rows);
+        tensor_view rows = view_rows(w->part[p.part], p.col, p.cols);
+        k->pack(panel, k->nr, 0, whole, &rows);
         if (w->kind != WEIGHT_GEGLU) continue;
         // the second half of the panel is up
-        rows = view_rows(w->part[1], p.col, cols);
-        k->pack(panel, k->nr, cols, cols, &rows);
+        rows = view_rows(w->part[1], p.col, p.cols);
+        k->pack(panel, k->nr, whole, whole, &rows);
     }
 }
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* panels.h - the packed form of a weight: panel after panel, each part, or pair of gate and up, cut
- * into panels of its own, so that a panel's columns end in one matrix. */
+ * into panels of its own, so that a panel's columns end in one matrix.
+ *
+ * Panels are whole but for a part's last. Should that have a quarter of a panel or less, too few
+ * for a kernel to be busy with, it takes a quarter from the one before. */
 #ifndef PI0_PANELS_H
 #define PI0_PANELS_H
 #include "cpu/kern.h"
 #include "ops/ops.h"
 
-// where a panel's columns are: in part `part` from column `col` on
+// where a panel's columns are: `cols` of part `part` from column `col` on
 typedef struct panel_place {
-    int part, col;
+    int part, col, cols;
     int offset; // of the part's first column among all columns
 } panel_place;
 

@@ -8,7 +8,8 @@
  *   v_fma(a, b, c)    a * b + c (one rounding where the instruction set has it)
  *   v_max(a, b)       b where either is NaN
  *   v_sum, v_largest  over the lanes, in a fixed order
- *   v_split, v_join   x = whole + fraction, |fraction| <= 1/2; p * 2^whole, 0 where x < -126
+ *   v_split, v_join   x = whole + fraction, |fraction| <= 1/2; p * 2^whole, 0 where x < -126, for
+ *                     x <= 127; with VEC_JOIN_SATURATES for all, infinity where it overflows
  *   v_pair(p)         p[0] p[1] p[0] p[1] ...
  *   v_zip(a, b)       a0 b0 a1 b1 ...: the lower halves of a and b interleaved
  *   v_pair_sum(a)     a0+a1, a2+a3, ... in the lower half
@@ -149,6 +150,7 @@ VEC_INLINE vf v_split(vf x, vf *fraction)
     return _mm512_sub_ps(x, *fraction);
 }
 
+#define VEC_JOIN_SATURATES
 VEC_INLINE vf v_join(vf p, vf whole, vf x)
 {
     (void)x;

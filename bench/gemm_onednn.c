@@ -6,7 +6,8 @@
  * Ours is the whole linear layer: input as the model has it, bias, activation, residual, output
  * type. oneDNN's is its plain matmul with f32 output and nothing else, weights in the layout that
  * it chooses. Both read as many different weights as do not fit into a cache, both from memory of
- * the same kind. OMP_NUM_THREADS must be the same number of threads.
+ * the same kind. Each thread has a processor of its own: products of few rows are over before the
+ * system has moved two threads that it woke on one processor.
  *
  * A processor's frequency and its neighbours change from second to second by more than the two
  * differ. So they run in rounds, one after the other, each first in half of them, with the peak of
@@ -16,11 +17,15 @@
  *
  * Columns: milliseconds and GFLOP/s of ours, the fraction of the peak that it reaches, GFLOP/s of
  * oneDNN, ours / oneDNN: median (quartiles). */
+#define _GNU_SOURCE // sched_setaffinity and its sets
 #include "core/cpu.h"
 #include "core/pool.h"
 #include "cpu/gemm.h"
 #include "cpu/panels.h"
 #include <dnnl.h>
+#include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +70,7 @@ static const shape shapes[] = {
     { "expert.down", 1024, 4096, EXPERT, GEMM_ADD, false, DTYPE_F32 },
 };
 #define MAX_WEIGHTS 64
+#define MAX_THREADS 64
 #define WEIGHT_BYTES (128u << 20) // of all weights of a shape together
 
 static double seconds(clockid_t id)
@@ -77,11 +83,6 @@ static double seconds(clockid_t id)
 static double now(void)
 {
     return seconds(CLOCK_MONOTONIC);
-}
-
-static double cpu_time(void)
-{
-    return seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 #define UNDISTURBED 0.97 // processor time / (time * threads)
@@ -222,15 +223,10 @@ static void ours_init(ours *o, const shape *s, int rows, int n_weights)
     o->work = memory(pi0_gemm_work(k, &o->w[0], rows, pi0_pool_threads(o->threads)) + 64);
 }
 
-static double ours_run(ours *o, int n_weights)
+static void ours_run(ours *o, int n_weights)
 {
-    pi0_pool_wake(o->threads);
-    const double t = now();
     for (int i = 0; i < n_weights; i++)
         pi0_gemm(o->threads, o->kernel, &o->y, 1, o->x, &o->w[i], o->op, MAT_NONE, o->work);
-    const double seconds = now() - t;
-    pi0_pool_rest(o->threads);
-    return seconds;
 }
 
 static void ours_free(ours *o, int n_weights)
@@ -293,9 +289,8 @@ static void onednn_init(onednn *o, const shape *s, int rows, int n_weights, dtyp
     CHECK(dnnl_primitive_desc_destroy(pd));
 }
 
-static double onednn_run(onednn *o, int n_weights)
+static void onednn_run(onednn *o, int n_weights)
 {
-    const double t = now();
     for (int i = 0; i < n_weights; i++) {
         const dnnl_exec_arg_t args[3] = { { DNNL_ARG_SRC, o->x },
                                           { DNNL_ARG_WEIGHTS, o->w[i] },
@@ -303,7 +298,6 @@ static double onednn_run(onednn *o, int n_weights)
         CHECK(dnnl_primitive_execute(o->product, o->stream, 3, args));
     }
     CHECK(dnnl_stream_wait(o->stream));
-    return now() - t;
 }
 
 static void onednn_free(onednn *o, int n_weights)
@@ -319,7 +313,7 @@ static void onednn_free(onednn *o, int n_weights)
 
 typedef struct peak_job {
     const gemm_kernel *kernel;
-    float sink[64];
+    float sink[MAX_THREADS];
 } peak_job;
 
 #define PEAK_ROUNDS 2000000
@@ -327,7 +321,7 @@ static void run_peak(void *arg, int thread, int n_threads)
 {
     peak_job *job = arg;
     (void)n_threads;
-    job->sink[thread % 64] = job->kernel->peak(PEAK_ROUNDS);
+    job->sink[thread % MAX_THREADS] = job->kernel->peak(PEAK_ROUNDS);
 }
 
 static double peak_flops(pool *threads, const gemm_kernel *k)
@@ -338,17 +332,55 @@ static double peak_flops(pool *threads, const gemm_kernel *k)
     return 2.0 * PEAK_ROUNDS * k->mr * k->nr * k->k_step * pi0_pool_threads(threads) / (now() - t);
 }
 
+static void read_cpu(void *arg, int thread, int n_threads)
+{
+    double *clock = arg;
+    (void)n_threads;
+    clock[thread % MAX_THREADS] = seconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+// of all threads of one library. Each reads its own: others' clocks stand still between ticks
+static double cpu_time(ours *o, bool mine)
+{
+    double clock[MAX_THREADS] = { 0 }, sum = 0;
+    if (mine) {
+        pi0_pool_run(o->threads, read_cpu, clock);
+    } else {
+#pragma omp parallel
+        read_cpu(clock, omp_get_thread_num(), 0);
+    }
+    for (int i = 0; i < MAX_THREADS; i++) sum += clock[i];
+    return sum;
+}
+
+static void run(ours *o, onednn *other, int n_weights, bool mine)
+{
+    if (mine)
+        ours_run(o, n_weights);
+    else
+        onednn_run(other, n_weights);
+}
+
+// seconds of all products, after one that wakes the threads
+static double time_one(ours *o, onednn *other, int n_weights, bool mine, bool *disturbed)
+{
+    if (mine) pi0_pool_wake(o->threads);
+    run(o, other, 1, mine);
+    const double cpu = cpu_time(o, mine), begin = now();
+    run(o, other, n_weights, mine);
+    const double t = now() - begin;
+    *disturbed |= cpu_time(o, mine) - cpu < UNDISTURBED * t * pi0_pool_threads(o->threads);
+    if (mine) pi0_pool_rest(o->threads);
+    return t;
+}
+
 static round one_round(ours *o, onednn *other, int n_weights, bool ours_first)
 {
-    const int n_threads = pi0_pool_threads(o->threads);
     round r = { 0 };
     for (int i = 0; i < 2; i++) {
         const bool mine = ours_first == (i == 0);
         pause_between();
-        const double cpu = cpu_time();
-        const double t = mine ? ours_run(o, n_weights) : onednn_run(other, n_weights);
-        r.disturbed |= cpu_time() - cpu < UNDISTURBED * t * n_threads;
-        *(mine ? &r.mine : &r.theirs) = t;
+        *(mine ? &r.mine : &r.theirs) = time_one(o, other, n_weights, mine, &r.disturbed);
         pause_between();
         if (i == 0) r.peak = peak_flops(o->threads, o->kernel);
     }
@@ -380,6 +412,40 @@ static void bench(ours *o, onednn *other, const shape *s, int rows, int reps)
     onednn_free(other, n_weights);
 }
 
+/* ---- a processor for each thread ---- */
+
+typedef struct places {
+    cpu_set_t allowed;
+    atomic_int n_failed;
+} places;
+
+// thread i of ours on the i-th processor
+static void take_place(void *arg, int thread, int n_threads)
+{
+    places *p = arg;
+    cpu_set_t one;
+    int cpu = -1;
+    (void)n_threads;
+    for (int left = thread; left >= 0 && ++cpu < CPU_SETSIZE;) left -= CPU_ISSET(cpu, &p->allowed);
+    CPU_ZERO(&one);
+    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one)) p->n_failed++;
+}
+
+// and the threads of OpenMP, which oneDNN uses, the same
+static void take_places(pool *threads)
+{
+    places p = { .n_failed = 0 };
+    const int n = pi0_pool_threads(threads);
+    sched_getaffinity(0, sizeof p.allowed, &p.allowed);
+    omp_set_dynamic(0);
+    omp_set_num_threads(n);
+#pragma omp parallel
+    take_place(&p, omp_get_thread_num(), n);
+    pi0_pool_run(threads, take_place, &p);
+    if (p.n_failed) fprintf(stderr, "some threads have no processor of their own\n");
+}
+
 int main(int argc, char **argv)
 {
     const int n_threads = argc > 1 ? atoi(argv[1]) : 0, reps = argc > 4 ? atoi(argv[4]) : 20;
@@ -394,6 +460,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
+    take_places(o.threads);
     o.kernel = f32 ? pi0_kernels(isa)->gemm_f32 : pi0_kernels(isa)->gemm_bf16;
     CHECK(dnnl_engine_create(&other.engine, dnnl_cpu, 0));
     CHECK(dnnl_stream_create(&other.stream, other.engine, dnnl_stream_default_flags));

@@ -54,6 +54,7 @@ if(PI0_TESTS)
     pi0_dependency(CMOCKA libcmocka-dev cmocka)
 endif()
 if(PI0_ONEDNN)
+    find_package(OpenMP REQUIRED COMPONENTS C) # oneDNN's threads
     # not through its CMake package: Debian's asks for OpenCL, which nothing here needs
     find_library(PI0_DNNL_LIBRARY dnnl)
     find_path(PI0_DNNL_INCLUDE oneapi/dnnl/dnnl.h)

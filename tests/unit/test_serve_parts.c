@@ -349,9 +349,14 @@ static void test_record(void **state)
     // the next server goes on behind them
     expect_ok(pi0_serve_record_open(&r, sub, &err), &err);
     assert_int_equal(r.next, 3);
+    // and overwrites nothing that another one has written since
+    tmpdir_write_text(&dir, "new/request_000003.msgpack", "another's");
+    expect_error(pi0_serve_record_write(&r, "\x80", 1, actions, 2, 2, &err), PI0_EIO, &err,
+                 "request_000003.msgpack: is there already");
+    expect_ok(pi0_serve_record_write(&r, "\x80", 1, actions, 2, 2, &err), &err);
     tmpdir_remove(&dir);
     expect_error(pi0_serve_record_write(&r, "\x80", 1, actions, 2, 2, &err), PI0_EIO, &err,
-                 "request_000003.msgpack");
+                 "request_000005.msgpack");
     expect_error(pi0_serve_record_open(&r, "/proc/no", &err), PI0_EIO, &err, "--record /proc/no");
 }
 

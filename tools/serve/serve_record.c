@@ -3,6 +3,7 @@
 #include "serve_record.h"
 #include "data/npy.h"
 #include "fail.h"
+#include "output_file.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -31,18 +32,17 @@ int pi0_serve_record_open(serve_record *r, const char *dir, pi0_error *err)
     return PI0_OK;
 }
 
-// whole or not at all
 static int write_file(const char *path, const void *data, size_t size, pi0_error *err)
 {
-    FILE *f = fopen(path, "wbx");
-    if (!f) return pi0_fail_errno(err, PI0_EIO, "%s", path);
-    errno = 0;
-    const size_t n = fwrite(data, 1, size, f);
-    const int closed = fclose(f);
-    if (n == size && !closed) return PI0_OK;
-    const int status = pi0_fail_errno(err, PI0_EIO, "%s", path);
-    remove(path);
-    return status;
+    FILE *f;
+    char part[OUTPUT_PATH];
+    // another server records into this folder
+    if (!access(path, F_OK))
+        return pi0_fail(err, PI0_EIO, "%s: is there already; nothing is overwritten", path);
+    int status = pi0_output_open(&f, part, path, err);
+    if (status) return status;
+    fwrite(data, 1, size, f); // closing it tells
+    return pi0_output_close(f, part, path, PI0_OK, err);
 }
 
 int pi0_serve_record_write(serve_record *r, const void *request, size_t size, const double *actions,

@@ -20,7 +20,8 @@ static void test_http(void **state)
     expect_answer(ws_http(port, "GET", "/healthz?x=1", ""), "200 ", "OK\n");
     expect_answer(ws_http(port, "HEAD", "/healthz", ""), "200 ", "");
     expect_answer(ws_http(port, "GET", "/nothing", ""), "503 ", "");
-    expect_answer(ws_http(port, "GET", "/other", ""), "404 ", "Not found\n");
+    expect_answer(ws_http(port, "GET", "/other", ""), "404 ",
+                  "Not found. There is /healthz, /large, /nothing, and a WebSocket at /\n");
     expect_answer(ws_http(port, "PUT", "/healthz", ""), "405 ", NULL);
 
     // a body of many pieces

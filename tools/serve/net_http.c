@@ -103,6 +103,27 @@ static void refuse(net_link *l, int status)
     count_refusal(l, status);
 }
 
+// with what there is instead
+static void refuse_path(net_link *l)
+{
+    const net_options *o = &l->server->o;
+    char *text = NULL;
+    size_t size;
+    refuse(l, 404);
+    FILE *f = open_memstream(&text, &size);
+    if (!f) return;
+    fputs("Not found. There is", f);
+    for (int i = 0; i < o->n_routes; i++) fprintf(f, "%s %s", i ? "," : "", o->routes[i].path);
+    fprintf(f, "%s a WebSocket at %s\n", o->n_routes ? ", and" : "",
+            o->websocket_path ? o->websocket_path : "/");
+    if (fclose(f)) {
+        free(text);
+        return;
+    }
+    l->reply.owned = text;
+    l->reply.size = size;
+}
+
 static void answer(net_link *l, const net_request *q)
 {
     const net_options *o = &l->server->o;
@@ -112,7 +133,7 @@ static void answer(net_link *l, const net_request *q)
         o->routes[i].get(o->user, q, &l->reply);
         return;
     }
-    refuse(l, 404);
+    refuse_path(l);
 }
 
 int pi0_net_on_request(net_link *l, const char *path)

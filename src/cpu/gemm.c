@@ -249,16 +249,14 @@ static void run_block(const gemm_job *job, gemm_block *b)
 // quarters of the time of a whole panel that a kernel leaves out
 static int quarters_left_out(const gemm_job *job, int panel)
 {
-    const gemm_kernel *k = job->k;
-    const int cols = pi0_panel_place(k, job->w, panel).cols;
-    if (job->w->kind == WEIGHT_GEGLU || cols > k->nr / 4 * 3) return 0;
-    return cols <= k->nr / 2 ? 2 : k->nr >= GEMM_WIDE;
+    if (job->w->kind == WEIGHT_GEGLU) return 0;
+    return 4 - gemm_quarters(job->k->nr, pi0_panel_place(job->k, job->w, panel).cols);
 }
 
 // tiles by which all take less time than their count: only the last two panels may be narrow
 static int narrow_tiles(const gemm_job *job, int n_threads)
 {
-    if (job->panels <= n_threads || job->panels < 2) return 0;
+    if (job->panels <= n_threads) return 0;
     const int quarters =
         quarters_left_out(job, job->panels - 1) + quarters_left_out(job, job->panels - 2);
     return job->tiles * quarters / 4;

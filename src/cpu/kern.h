@@ -47,8 +47,15 @@ typedef struct gemm_tile {
     const float *c_ahead; // sums that will be wanted next, or NULL
 } gemm_tile;
 
-// a tile may leave out half of a panel's columns and, where panels are as wide as this, a quarter
 #define GEMM_WIDE 64
+
+// quarters of a panel of nr columns that a tile multiplies for so many columns: it may leave out
+// half and, where panels are wide, a quarter
+static inline int gemm_quarters(int nr, int cols)
+{
+    if (cols <= nr / 2) return 2;
+    return nr >= GEMM_WIDE && cols <= nr / 4 * 3 ? 3 : 4;
+}
 
 typedef struct gemm_kernel {
     const char *name; // "gemm_bf16_avx512bf16"

@@ -134,12 +134,11 @@ VEC_INLINE void tile_columns(const gemm_tile *t, const int vectors, const enum p
 
 VEC_INLINE void tile_product(const gemm_tile *t, const enum product product)
 {
-    if (t->cols <= GEMM_COLS / 2)
-        tile_columns(t, GEMM_VECTORS / 2, product);
-    else if (GEMM_COLS >= GEMM_WIDE && t->cols <= GEMM_COLS / 4 * 3)
-        tile_columns(t, GEMM_VECTORS / 4 * 3, product);
-    else
-        tile_columns(t, GEMM_VECTORS, product);
+    switch (gemm_quarters(GEMM_COLS, t->cols)) {
+    case 2: tile_columns(t, GEMM_VECTORS / 2, product); break;
+    case 3: tile_columns(t, GEMM_VECTORS / 4 * 3, product); break;
+    default: tile_columns(t, GEMM_VECTORS, product);
+    }
     if (t->end && !ends_in_registers(t->end)) end_tile(t->c, t->end);
 }
 

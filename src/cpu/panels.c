@@ -24,6 +24,14 @@ static int moved_columns(const gemm_kernel *k, const weight *w, int part)
     return rows > k->nr && last > 0 && last <= k->nr / 4 ? k->nr / 4 : 0;
 }
 
+// a panel's first column in its part; the part's end, for the one behind the last
+static int panel_begin(const gemm_kernel *k, const weight *w, int part, int panel)
+{
+    const int n = part_panels(k, w, part), begin = panel * panel_cols(k, w);
+    if (panel == n) return w->part[part].rows;
+    return panel == n - 1 ? begin - moved_columns(k, w, part) : begin;
+}
+
 panel_place pi0_panel_place(const gemm_kernel *k, const weight *w, int panel)
 {
     panel_place p = { .part = 0 };
@@ -31,10 +39,8 @@ panel_place pi0_panel_place(const gemm_kernel *k, const weight *w, int panel)
         panel -= part_panels(k, w, p.part);
         p.offset += w->part[p.part++].rows;
     }
-    const int whole = panel_cols(k, w), moved = moved_columns(k, w, p.part);
-    const int after = part_panels(k, w, p.part) - 1 - panel;
-    p.col = panel * whole - (after ? 0 : moved);
-    p.cols = after > 1 ? whole : after ? whole - moved : w->part[p.part].rows - p.col;
+    p.col = panel_begin(k, w, p.part, panel);
+    p.cols = panel_begin(k, w, p.part, panel + 1) - p.col;
     return p;
 }
 

@@ -121,18 +121,6 @@ bool pi0_doctor_sizes(const doctor *d, model_sizes *sizes)
 
 /* ---- checks ---- */
 
-static bool holds_weights(const char *dir)
-{
-    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json" };
-    bool there = pi0_is_orbax(dir);
-    for (size_t i = 0; i < sizeof names / sizeof *names && !there; i++) {
-        char *path = pi0_path_join(dir, names[i]);
-        there = path && pi0_file_exists(path);
-        free(path);
-    }
-    return there;
-}
-
 // checkpoints one folder further down: the steps of a training run
 static void list_below(const char *dir, text_list *list)
 {
@@ -140,7 +128,7 @@ static void list_below(const char *dir, text_list *list)
     const int n = scandir(dir, &entries, NULL, alphasort);
     for (int i = 0; i < n; i++) {
         char *below = entries[i]->d_name[0] == '.' ? NULL : pi0_path_join(dir, entries[i]->d_name);
-        if (below && pi0_is_directory(below) && holds_weights(below))
+        if (below && pi0_is_directory(below) && pi0_is_checkpoint(below))
             pi0_list_add(list, "%.200s", below);
         free(below);
         free(entries[i]);
@@ -158,7 +146,7 @@ static bool find_weights(doctor *d)
         return false;
     }
     if (d->has_tensors) return true;
-    const bool empty = pi0_is_directory(dir) && !holds_weights(dir);
+    const bool empty = pi0_is_directory(dir) && !pi0_is_checkpoint(dir);
     if (empty) list_below(dir, &below);
     pi0_found(d, empty ? F_CHECKPOINT_MISSING : F_TENSOR_FILE, "%s%s%s%s", d->tensors_error.message,
               below.n ? "; did you mean " : "", below.n ? pi0_list_text(&below) : "",

@@ -56,6 +56,11 @@ void pi0_checkpoint_close(checkpoint *cp)
     *cp = (checkpoint){ 0 };
 }
 
+bool pi0_is_checkpoint(const char *dir)
+{
+    return pi0_is_orbax(dir) || pi0_is_safetensors_folder(dir);
+}
+
 char *pi0_checkpoint_home(const char *path)
 {
     if (pi0_is_orbax(path)) return pi0_orbax_home(path);

@@ -19,6 +19,9 @@ typedef struct checkpoint {
 int pi0_checkpoint_open(checkpoint *cp, const char *path, pi0_error *err);
 void pi0_checkpoint_close(checkpoint *cp);
 
+// whether a folder has weights in one of the forms that can be opened; they are not looked at
+bool pi0_is_checkpoint(const char *dir);
+
 /* The folder that config.json, assets/ and processors of a checkpoint lie in; malloc'd.
  * NULL: no memory. */
 char *pi0_checkpoint_home(const char *path);

@@ -197,6 +197,15 @@ static int nothing_found(const char *dir, pi0_error *err)
     return status;
 }
 
+bool pi0_is_safetensors_folder(const char *dir)
+{
+    char *single = pi0_path_join(dir, SINGLE_NAME), *index = pi0_path_join(dir, INDEX_NAME);
+    const bool there = (single && pi0_file_exists(single)) || (index && pi0_file_exists(index));
+    free(single);
+    free(index);
+    return there;
+}
+
 static int open_folder(safetensors *st, const char *dir, pi0_error *err)
 {
     char *single = pi0_path_join(dir, SINGLE_NAME), *index = pi0_path_join(dir, INDEX_NAME);

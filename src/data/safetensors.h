@@ -33,6 +33,8 @@ typedef struct safetensors {
  * and without holes. PI0_EIO, PI0_EFORMAT (names file, tensor, expected and found), PI0_ENOMEM. */
 int pi0_safetensors_open(safetensors *st, const char *path, pi0_error *err);
 void pi0_safetensors_close(safetensors *st);
+// whether a folder has one of the two; false also without memory
+bool pi0_is_safetensors_folder(const char *dir);
 
 // the same from memory (one file; the bytes are borrowed and must outlive st); for tests
 int pi0_safetensors_parse(safetensors *st, const void *data, size_t size, const char *name,

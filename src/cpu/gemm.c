@@ -10,7 +10,7 @@
 #include <stdalign.h>
 
 #define MAX_STEPS 1152 // of a block of k: 288 KiB of the widest panel
-#define GROUP_PANELS 4 // panels whose unfinished sums are kept between blocks of k
+#define GROUP_PANELS 2 // panels whose unfinished sums are kept between blocks of k
 // With few rows the weights stream from memory: shorter blocks, in the order in which they lie
 #define FEW_TILES 16
 #define FEW_STEPS 512
@@ -202,9 +202,10 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
     t.x_stride = x_stride_of(job);
     t.end = last ? &end : NULL;
     // the last tiles fetch, so that it is not evicted again before it is read
-    const int fetchers = hi - lo < 16 ? hi - lo : 16, groups = steps / 4 + 1;
+    const int fetchers = hi - lo < 16 ? hi - lo : 16;
+    const int fetches = steps / STEPS_TOGETHER * (STEPS_TOGETHER / 4); // of a tile
     const int lines = (int)((size_t)steps * step_bytes(k) / LINE);
-    int ahead_lines = hi - lo > 1 ? ceil_div(ceil_div(lines, fetchers), groups) : 0;
+    int ahead_lines = hi - lo > 1 ? ceil_div(ceil_div(lines, fetchers), fetches + 1) : 0;
     t.ahead = next;
     // one tile alone reads straight through memory: with one or two rows so fast that the processor
     // foresees it better
@@ -216,14 +217,14 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
         const int row = tile_row(job, i);
         t.rows = end.rows = tile_row(job, i + 1) - row;
         t.x = x_of(job, b, row);
-        t.x_ahead = x_of(job, b, tile_row(job, i + 1 < hi ? i + 1 : lo));
+        t.x_next = x_of(job, b, tile_row(job, i + 1 < hi ? i + 1 : lo));
         t.c = sums_of(job, b, panel, i);
-        t.c_ahead = job->n_blocks > 1 ? t.c + k->mr * k->nr : NULL;
+        t.c_next = job->n_blocks > 1 ? t.c + k->mr * k->nr : NULL;
         end.y = y + (size_t)row * y_stride;
         const bool fetch = i >= hi - fetchers && t.ahead < next + (size_t)lines * LINE;
         t.ahead_lines = fetch ? ahead_lines : 0;
         k->tile(&t);
-        t.ahead += (size_t)(t.ahead_lines * (steps / 4)) * LINE;
+        t.ahead += (size_t)(t.ahead_lines * fetches) * LINE;
     }
 }
 

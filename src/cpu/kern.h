@@ -33,18 +33,18 @@ typedef struct gemm_end {
 // one tile's sums. An element is summed in the order of k by one accumulator, whatever the tile's
 // height and the blocks of k: its value depends on its row of x and its column of w alone.
 typedef struct gemm_tile {
-    float *c;             // [mr][nr], 64-byte aligned: the sums, unless there is an end
-    const gemm_end *end;  // what becomes of them, with the tile's rows; or NULL
-    const void *x;        // first row, as x_type, k padded to whole steps
-    size_t x_stride;      // bytes from one row to the next
-    const void *panel;    // packed weights, `steps` steps
-    int rows, cols;       // 1..mr, 1..nr: so many sums are wanted, others may be left out
-    int steps;            // groups of k_step values of k
-    bool more;            // c already holds the sums over smaller k
-    const void *x_ahead;  // rows that will be read next, at the same stride
-    const char *ahead;    // memory that will be read soon, so many cache lines of it for every 4
-    int ahead_lines;      // steps. Both are only prefetched: any address will do
-    const float *c_ahead; // sums that will be wanted next, or NULL
+    float *c;            // [mr][nr], 64-byte aligned: the sums, unless there is an end
+    const gemm_end *end; // what becomes of them, with the tile's rows; or NULL
+    const void *x;       // first row, as x_type, k padded to whole steps
+    size_t x_stride;     // bytes from one row to the next
+    const void *panel;   // packed weights, `steps` steps
+    int rows, cols;      // 1..mr, 1..nr: so many sums are wanted, others may be left out
+    int steps;           // groups of k_step values of k
+    bool more;           // c already holds the sums over smaller k
+    const void *x_next;  // rows that will be read next, at the same stride
+    const char *ahead;   // memory that will be read later, so many cache lines of it for every 4
+    int ahead_lines;     // steps (of whole 16). Both are only prefetched: any address will do
+    const float *c_next; // sums that will be wanted next, or NULL
 } gemm_tile;
 
 #define GEMM_WIDE 64

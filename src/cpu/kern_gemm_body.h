@@ -56,17 +56,59 @@ VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM
 
 #define GROUP 16  // steps between prefetches of x: a line of quanta
 #define QUARTER 4 // steps between prefetches of panels
+#define SOON 64   // steps from a prefetch of x, y and c to its use
+// lines of c for each group of them
+#define C_LINES \
+    (GEMM_ROWS * GEMM_COLS * (int)sizeof(float) / CACHE_LINE + SOON / GROUP - 1) / (SOON / GROUP)
+
+// What a tile fetches shortly before it is wanted: its x, and at last the next tile's; the place
+// where it ends; the next tile's sums. Fetched a whole tile ahead, they would wait in the
+// second-level cache, in a panel's place.
+typedef struct soon {
+    const char *x, *x_next, *y, *c;
+    size_t x_stride, y_stride;
+    int y_lines;
+} soon;
+
+VEC_INLINE soon soon_of(const gemm_tile *t)
+{
+    const char *x = (const char *)t->x + SOON * sizeof(float);
+    soon s = { x, t->x_next, NULL, (const char *)t->c_next, t->x_stride, 0, 0 };
+    const gemm_end *e = t->end;
+    if (e) {
+        const size_t size = dtype_size(e->type);
+        s.y = e->y;
+        s.y_stride = e->ld * size;
+        s.y_lines = ((int)size * e->cols + CACHE_LINE - 1) / CACHE_LINE;
+    }
+    return s;
+}
+
+// once in each group of steps, of which `left` are left
+VEC_INLINE void fetch_soon(soon *s, int left, const int rows)
+{
+    if (left <= SOON && left > SOON - GROUP) s->x = s->x_next;
+    VEC_UNROLL
+    for (int r = 0; r < rows; r++) __builtin_prefetch(s->x + (size_t)r * s->x_stride, 0, 3);
+    s->x += GROUP * sizeof(float);
+    // a line of each row at a time
+    if (left <= SOON && s->y_lines > 0) {
+        VEC_UNROLL
+        for (int r = 0; r < rows; r++) __builtin_prefetch(s->y + (size_t)r * s->y_stride, 1, 3);
+        s->y += CACHE_LINE;
+        s->y_lines--;
+    }
+    if (left <= SOON && s->c)
+        for (int i = 0; i < C_LINES; i++, s->c += CACHE_LINE) __builtin_prefetch(s->c, 1, 3);
+}
 
 VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
                           const enum product product)
 {
     const size_t step_bytes = GEMM_COLS * (product == F32_BF16 ? sizeof(uint16_t) : sizeof(float));
     const char *panel = t->panel;
-    const char *x[GEMM_ROWS], *x_ahead = t->x_ahead, *ahead = t->ahead;
-    const gemm_end *e = t->end;
-    const size_t y_size = e ? dtype_size(e->type) : 0, y_stride = e ? e->ld * y_size : 0;
-    const char *y = e ? e->y : (char *)t->c;
-    const char *y_last = e ? y + ((size_t)e->cols * y_size - 1) / CACHE_LINE * CACHE_LINE : y;
+    const char *x[GEMM_ROWS], *ahead = t->ahead;
+    soon soon = soon_of(t);
     vf c[GEMM_ROWS][GEMM_VECTORS];
     VEC_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -75,35 +117,22 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
         for (int v = 0; v < vectors; v++)
             c[r][v] = t->more ? v_load(t->c + r * GEMM_COLS + v * VL) : v_set1(0);
     }
-    // fetch the sums of the next tile
-    if (t->c_ahead)
-        for (int i = 0; i < GEMM_ROWS * GEMM_COLS; i += CACHE_LINE / (int)sizeof(float))
-            __builtin_prefetch(t->c_ahead + i, 1, 2);
-    for (int left = t->steps; left > 0; left -= GROUP) {
-        // fetch what the next tile will read
-        VEC_UNROLL
-        for (int r = 0; r < rows; r++) __builtin_prefetch(x_ahead + (size_t)r * t->x_stride, 0, 2);
-        x_ahead += GROUP * sizeof(float);
-        // and where this tile will end, a line of each row at a time: all lines at once, from far
-        // away, would take the places in which the processor waits for the panel's
-        VEC_UNROLL
-        for (int r = 0; r < rows; r++) __builtin_prefetch(y + (size_t)r * y_stride, 1, 2);
-        y = y < y_last ? y + CACHE_LINE : y;
+    int left = t->steps;
+    for (; left >= GROUP; left -= GROUP) {
+        fetch_soon(&soon, left, rows);
         // multiply, and fetch the next panel bit by bit
-        const size_t n = left < GROUP ? (size_t)left : GROUP;
-        size_t s = 0;
-        for (; s + QUARTER <= n; s += QUARTER) {
+        for (size_t s = 0; s < GROUP; s += QUARTER) {
             for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
                 __builtin_prefetch(ahead, 0, 2);
             VEC_UNROLL
             for (size_t i = 0; i < QUARTER; i++)
                 add_step(c, x, panel, s + i, rows, vectors, product);
         }
-        for (; s < n; s++) add_step(c, x, panel, s, rows, vectors, product);
         panel += GROUP * step_bytes;
         VEC_UNROLL
         for (int r = 0; r < rows; r++) x[r] += GROUP * sizeof(float);
     }
+    for (size_t s = 0; s < (size_t)left; s++) add_step(c, x, panel, s, rows, vectors, product);
     if (vectors == GEMM_VECTORS && ends_in_registers(t->end)) {
         end_in_registers(c, t->end, rows);
         return;

@@ -16,6 +16,12 @@
 // x as the tile reads it, times the panel as it is stored
 enum product { F32_F32, F32_BF16, BF16_BF16 };
 
+// bytes of a row of x in one step: a value, two (as a panel of bf16 has them in pairs), or a pair
+VEC_INLINE size_t x_step(const enum product product)
+{
+    return product == F32_BF16 ? 2 * sizeof(float) : sizeof(float);
+}
+
 VEC_INLINE vf quantum(const char *p)
 {
     float f;
@@ -37,24 +43,32 @@ VEC_INLINE void add_products(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[
 #else
             c[r][v] = v_fma(a, w[v], c[r][v]);
 #endif
+        VEC_IN_ORDER;
     }
 }
 
 // c += step s of x and of the panel
 VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM_ROWS],
-                         const void *panel, size_t s, const int rows, const int vectors,
+                         const char *panel, size_t s, const int rows, const int vectors,
                          const enum product product)
 {
+    const float *p = (const float *)panel + s * GEMM_COLS;
+    const size_t at = s * x_step(product);
     vf w[GEMM_VECTORS];
     VEC_UNROLL
-    for (int v = 0; v < vectors; v++)
-        w[v] = product == F32_BF16
-                   ? v_load_bf16((const uint16_t *)panel + s * GEMM_COLS + (size_t)v * VL)
-                   : v_load((const float *)panel + s * GEMM_COLS + (size_t)v * VL);
-    add_products(c, x, s * sizeof(float), w, rows, vectors);
+    for (int v = 0; v < vectors; v++) {
+        w[v] = v_load(p + v * VL);
+        if (product == F32_BF16) w[v] = v_first(w[v]);
+    }
+    add_products(c, x, at, w, rows, vectors);
+    if (product != F32_BF16) return;
+    VEC_FORGET; // or the pairs would have to wait in registers of their own
+    VEC_UNROLL
+    for (int v = 0; v < vectors; v++) w[v] = v_second(v_load(p + v * VL));
+    add_products(c, x, at + sizeof(float), w, rows, vectors);
 }
 
-#define GROUP 16  // steps between prefetches of x: a line of quanta
+#define GROUP 16  // steps between prefetches of x: a line of quanta, or two
 #define QUARTER 4 // steps between prefetches of panels
 #define SOON 64   // steps from a prefetch of x, y and c to its use
 // lines of c for each group of them
@@ -70,9 +84,9 @@ typedef struct soon {
     int y_lines;
 } soon;
 
-VEC_INLINE soon soon_of(const gemm_tile *t)
+VEC_INLINE soon soon_of(const gemm_tile *t, const enum product product)
 {
-    const char *x = (const char *)t->x + SOON * sizeof(float);
+    const char *x = (const char *)t->x + SOON * x_step(product);
     soon s = { x, t->x_next, NULL, (const char *)t->c_next, t->x_stride, 0, 0 };
     const gemm_end *e = t->end;
     if (e) {
@@ -85,12 +99,14 @@ VEC_INLINE soon soon_of(const gemm_tile *t)
 }
 
 // once in each group of steps, of which `left` are left
-VEC_INLINE void fetch_soon(soon *s, int left, const int rows)
+VEC_INLINE void fetch_soon(soon *s, int left, const int rows, const enum product product)
 {
     if (left <= SOON && left > SOON - GROUP) s->x = s->x_next;
     VEC_UNROLL
-    for (int r = 0; r < rows; r++) __builtin_prefetch(s->x + (size_t)r * s->x_stride, 0, 3);
-    s->x += GROUP * sizeof(float);
+    for (size_t line = 0; line < GROUP * x_step(product); line += CACHE_LINE, s->x += CACHE_LINE) {
+        VEC_UNROLL
+        for (int r = 0; r < rows; r++) __builtin_prefetch(s->x + (size_t)r * s->x_stride, 0, 3);
+    }
     // a line of each row at a time
     if (left <= SOON && s->y_lines > 0) {
         VEC_UNROLL
@@ -105,10 +121,9 @@ VEC_INLINE void fetch_soon(soon *s, int left, const int rows)
 VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
                           const enum product product)
 {
-    const size_t step_bytes = GEMM_COLS * (product == F32_BF16 ? sizeof(uint16_t) : sizeof(float));
     const char *panel = t->panel;
     const char *x[GEMM_ROWS], *ahead = t->ahead;
-    soon soon = soon_of(t);
+    soon wanted = soon_of(t, product);
     vf c[GEMM_ROWS][GEMM_VECTORS];
     VEC_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -119,18 +134,18 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
     }
     int left = t->steps;
     for (; left >= GROUP; left -= GROUP) {
-        fetch_soon(&soon, left, rows);
+        fetch_soon(&wanted, left, rows, product);
         // multiply, and fetch the next panel bit by bit
         for (size_t s = 0; s < GROUP; s += QUARTER) {
             for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
                 __builtin_prefetch(ahead, 0, 2);
-            VEC_UNROLL
+            VEC_ROLL
             for (size_t i = 0; i < QUARTER; i++)
                 add_step(c, x, panel, s + i, rows, vectors, product);
         }
-        panel += GROUP * step_bytes;
+        panel += GROUP * GEMM_COLS * sizeof(float);
         VEC_UNROLL
-        for (int r = 0; r < rows; r++) x[r] += GROUP * sizeof(float);
+        for (int r = 0; r < rows; r++) x[r] += GROUP * x_step(product);
     }
     for (size_t s = 0; s < (size_t)left; s++) add_step(c, x, panel, s, rows, vectors, product);
     if (vectors == GEMM_VECTORS && ends_in_registers(t->end)) {

@@ -25,16 +25,6 @@ static void widen_row(void *to, const void *x, int n, int n_padded)
     for (; i < n_padded; i++) ((float *)to)[i] = 0;
 }
 
-static void pack_f32(void *panel, int nr, int column, int n, const tensor_view *w)
-{
-    pack_as(panel, nr, column, n, w, DTYPE_F32, pi0_pack_f32);
-}
-
-static void pack_bf16(void *panel, int nr, int column, int n, const tensor_view *w)
-{
-    pack_as(panel, nr, column, n, w, DTYPE_BF16, pi0_pack_bf16);
-}
-
 // clang-format off
 #define GEMM_F32(kernel_name, kernel_isa)                                                          \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_F32, .x_type = DTYPE_F32,              \
@@ -43,7 +33,7 @@ static void pack_bf16(void *panel, int nr, int column, int n, const tensor_view 
 
 #define GEMM_BF16(kernel_name, kernel_isa)                                                         \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_BF16, .x_type = DTYPE_F32,             \
-      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 1, .tile = tile_bf16,                            \
+      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 2, .tile = tile_bf16,                            \
       .pack = pack_bf16, .pack_x = widen_row, .peak = peak_product }
 // clang-format on
 #endif

@@ -25,47 +25,67 @@ VEC_INLINE pack_cut cut(const tensor_view *w, int n, int square_cols)
     return c;
 }
 
-// VL columns from `col` on of VL rows from `row` on: t[i] is column col + i
-VEC_INLINE void load_square(vf t[VL], const tensor_view *w, int row, int col, const dtype type)
+// values of a row in 32 bits of a panel: one f32, or a pair of bf16
+VEC_INLINE int values_of(const dtype to)
+{
+    return to == DTYPE_BF16 ? 2 : 1;
+}
+
+// VL quanta from column `col` on of VL rows from `row` on: t[i] is the i-th quantum of all rows
+VEC_INLINE void load_square(vf t[VL], const tensor_view *w, int row, int col, const dtype from,
+                            const dtype to)
 {
     VEC_UNROLL
     for (int i = 0; i < VL; i++) {
         const char *p =
-            (const char *)w->data + ((row + i) * w->row_stride + col) * (ptrdiff_t)dtype_size(type);
+            (const char *)w->data + ((row + i) * w->row_stride + col) * (ptrdiff_t)dtype_size(from);
         // a file may align its values to bytes
-        char values[VL * sizeof(float)] __attribute__((aligned(4)));
-        memcpy(values, p, VL * dtype_size(type));
-        t[i] = v_get(values, type, 0);
+        float values[2 * VL];
+        memcpy(values, p, (size_t)(VL * values_of(to)) * dtype_size(from));
+        if (to == DTYPE_F32)
+            t[i] = v_get(values, from, 0);
+        else
+            t[i] = from == DTYPE_BF16 ? v_load(values) : v_pairs(values);
     }
     v_transpose(t);
 }
 
-VEC_INLINE void pack_squares(void *panel, int nr, int column, const tensor_view *w,
-                             const pack_cut *c, const dtype from, const dtype to)
+VEC_INLINE void pack_squares(float *quanta, int nr, const tensor_view *w, const pack_cut *c,
+                             const dtype from, const dtype to)
 {
     vf t[VL];
     for (int j = 0; j < c->rows; j += VL)
-        for (int k = 0; k < c->cols; k += VL) {
-            load_square(t, w, j, k, from);
+        for (int k = 0; k < c->cols; k += VL * values_of(to)) {
+            load_square(t, w, j, k, from, to);
             VEC_UNROLL
-            for (int i = 0; i < VL; i++) {
-                const size_t at = (size_t)(k + i) * (size_t)nr + (size_t)(column + j);
-                v_put((char *)panel + at * dtype_size(to), to, 0, t[i]);
-            }
+            for (int i = 0; i < VL; i++)
+                v_store(quanta + (size_t)(k / values_of(to) + i) * (size_t)nr + (size_t)j, t[i]);
         }
 }
 
 VEC_INLINE void pack_as(void *panel, int nr, int column, int n, const tensor_view *w,
-                        const dtype to,
-                        void (*rest)(void *panel, int nr, int column, int n, const tensor_view *w))
+                        const dtype to)
 {
-    const pack_cut c = cut(w, n, VL);
+    void (*rest)(void *, int, int, int, const tensor_view *) =
+        to == DTYPE_BF16 ? pi0_pack_bf16 : pi0_pack_f32;
+    const pack_cut c = cut(w, n, VL * values_of(to));
+    float *quanta = panel;
     if (w->type == DTYPE_BF16)
-        pack_squares(panel, nr, column, w, &c, DTYPE_BF16, to);
+        pack_squares(quanta + column, nr, w, &c, DTYPE_BF16, to);
     else
-        pack_squares(panel, nr, column, w, &c, DTYPE_F32, to);
-    rest((char *)panel + (size_t)c.cols * (size_t)nr * dtype_size(to), nr, column, c.rows,
-         &c.right);
+        pack_squares(quanta + column, nr, w, &c, DTYPE_F32, to);
+    rest(quanta + (size_t)(c.cols / values_of(to)) * (size_t)nr, nr, column, c.rows, &c.right);
     rest(panel, nr, column + c.rows, n - c.rows, &c.below);
+}
+
+// the packers of kern.h
+VEC_INLINE void pack_f32(void *panel, int nr, int column, int n, const tensor_view *w)
+{
+    pack_as(panel, nr, column, n, w, DTYPE_F32);
+}
+
+VEC_INLINE void pack_bf16(void *panel, int nr, int column, int n, const tensor_view *w)
+{
+    pack_as(panel, nr, column, n, w, DTYPE_BF16);
 }
 #endif

@@ -58,19 +58,6 @@ void pi0_pack_bf16(void *panel, int nr, int column, int n, const tensor_view *w)
 {
     for (int k0 = 0; k0 < w->cols; k0 += BLOCK) {
         const int n_k = w->cols - k0 < BLOCK ? w->cols - k0 : BLOCK;
-        uint16_t *block = (uint16_t *)panel + (size_t)k0 * (size_t)nr + column;
-        for (int j = 0; j < n; j++) {
-            uint16_t h[BLOCK] = { 0 };
-            if (j < w->rows) load_bf16(h, w, j, k0, n_k);
-            for (int k = 0; k < n_k; k++) block[(size_t)k * (size_t)nr + (size_t)j] = h[k];
-        }
-    }
-}
-
-void pi0_pack_bf16_pairs(void *panel, int nr, int column, int n, const tensor_view *w)
-{
-    for (int k0 = 0; k0 < w->cols; k0 += BLOCK) {
-        const int n_k = w->cols - k0 < BLOCK ? w->cols - k0 : BLOCK;
         uint16_t *block = (uint16_t *)panel + (size_t)k0 * (size_t)nr + 2 * column;
         for (int j = 0; j < n; j++) {
             uint16_t h[BLOCK] = { 0 };

@@ -76,6 +76,24 @@ VEC_INLINE void v_store_bf16_n(uint16_t *p, vf a, int n)
     memcpy(p, h, (size_t)n * sizeof *h);
 }
 
+VEC_INLINE vf v_first(vf pairs)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pairs), 16));
+}
+
+VEC_INLINE vf v_second(vf pairs)
+{
+    // (two shifts: a mask would take a register that sums need)
+    const __m256i upper = _mm256_srli_epi32(_mm256_castps_si256(pairs), 16);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(upper, 16));
+}
+
+VEC_INLINE vf v_pairs(const float *p)
+{
+    const __m128i lower = v_narrow(_mm256_loadu_ps(p)), upper = v_narrow(_mm256_loadu_ps(p + VL));
+    return _mm256_castsi256_ps(_mm256_set_m128i(upper, lower));
+}
+
 VEC_INLINE vf v_set1(float a)
 {
     return _mm256_set1_ps(a);

@@ -5,6 +5,8 @@
  *   vf, VL            a vector of floats, and how many
  *   v_load/v_store    whole, or _n: the first n lanes, 0 <= n <= VL (others load as 0)
  *   ..._bf16          the same from and to bf16, rounded to nearest even, NaN stays NaN
+ *   v_first, v_second of VL pairs of bf16, the first ones and the second ones, as floats
+ *   v_pairs(p)        2 VL floats as VL pairs of bf16
  *   v_fma(a, b, c)    a * b + c (one rounding where the instruction set has it)
  *   v_max(a, b)       b where either is NaN
  *   v_sum, v_largest  over the lanes, in a fixed order
@@ -85,6 +87,24 @@ VEC_INLINE void v_store_bf16(uint16_t *p, vf a)
 VEC_INLINE void v_store_bf16_n(uint16_t *p, vf a, int n)
 {
     _mm256_mask_storeu_epi16(p, v_mask(n), v_narrow(a));
+}
+
+VEC_INLINE vf v_first(vf pairs)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs), 16));
+}
+
+VEC_INLINE vf v_second(vf pairs)
+{
+    const __m512i upper = _mm512_set1_epi32((int)0xffff0000);
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), upper));
+}
+
+VEC_INLINE vf v_pairs(const float *p)
+{
+    const __m512i lower = _mm512_castsi256_si512(v_narrow(_mm512_loadu_ps(p)));
+    const __m256i upper = v_narrow(_mm512_loadu_ps(p + VL));
+    return _mm512_castsi512_ps(_mm512_inserti64x4(lower, upper, 1));
 }
 
 VEC_INLINE vf v_set1(float a)

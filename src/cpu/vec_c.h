@@ -56,6 +56,28 @@ VEC_INLINE void v_store_bf16(uint16_t *p, vf a)
     v_store_bf16_n(p, a, VL);
 }
 
+// pairs whose first is in the upper half, as a big-endian machine loads them
+#define FIRST_IN_UPPER (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+
+VEC_INLINE vf v_first(vf pairs)
+{
+    return FIRST_IN_UPPER ? (vf)((v_bits)pairs & 0xffff0000u) : (vf)((v_bits)pairs << 16);
+}
+
+VEC_INLINE vf v_second(vf pairs)
+{
+    return FIRST_IN_UPPER ? (vf)((v_bits)pairs << 16) : (vf)((v_bits)pairs & 0xffff0000u);
+}
+
+VEC_INLINE vf v_pairs(const float *p)
+{
+    uint16_t h[2 * VL];
+    for (int i = 0; i < 2 * VL; i++) h[i] = f32_to_bf16(p[i]);
+    vf a;
+    memcpy(&a, h, sizeof a);
+    return a;
+}
+
 VEC_INLINE vf v_set1(float a)
 {
     return (vf){ a, a, a, a };

@@ -10,7 +10,8 @@
 #include <stdalign.h>
 
 #define MAX_STEPS 1152 // of a block of k: 288 KiB of the widest panel
-#define GROUP_PANELS 2 // panels whose unfinished sums are kept between blocks of k
+// of the unfinished sums that a thread keeps between blocks of k, unless one panel has more
+#define SUMS_BYTES ((size_t)512 << 10)
 // With few rows the weights stream from memory: shorter blocks, in the order in which they lie
 #define FEW_TILES 16
 #define FEW_STEPS 512
@@ -55,6 +56,21 @@ typedef struct gemm_job {
     size_t sums_bytes;                // of a thread's unfinished sums
 } gemm_job;
 
+// the panels that are gone through together, block of k by block of k: as many as have room for
+// their unfinished sums, since for each group of panels rows are converted anew. A few rows that
+// need no conversion take one panel after the other
+static void plan_sums(gemm_job *job, bool few)
+{
+    const size_t panel = (size_t)(job->block_tiles * job->k->mr * job->k->nr) * sizeof(float);
+    job->sums_bytes = 0;
+    job->group = job->panels;
+    if (job->n_blocks == 1) return;
+    const bool alone = panel > SUMS_BYTES || (few && !job->convert);
+    job->group = alone ? 1 : (int)(SUMS_BYTES / panel);
+    // all the room: fewer rows may be those of more panels
+    job->sums_bytes = alone ? panel : SUMS_BYTES;
+}
+
 // how the work is cut; no value depends on it
 static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
 {
@@ -76,15 +92,11 @@ static void plan(gemm_job *job, const gemm_kernel *k, const weight *w, int rows)
     job->block_steps = ceil_div(job->steps, job->n_blocks);
     if (job->n_blocks > 1)
         job->block_steps = ceil_div(job->block_steps, STEPS_TOGETHER) * STEPS_TOGETHER;
-    job->group = job->n_blocks == 1 ? job->panels : few ? 1 : GROUP_PANELS;
     job->convert = k->x_type != k->type || w->in % k->k_step != 0;
     // converted rows are kept for a block of rows only, x as it is needs no such blocks
     job->block_tiles = job->tiles;
     if (job->convert && job->tiles > BLOCK_TILES) job->block_tiles = BLOCK_TILES;
-    job->sums_bytes = 0;
-    if (job->n_blocks > 1)
-        job->sums_bytes =
-            (size_t)job->group * (size_t)job->block_tiles * (size_t)(k->mr * k->nr) * sizeof(float);
+    plan_sums(job, few);
     job->thread_work = job->sums_bytes;
     if (job->convert)
         job->thread_work +=

@@ -25,6 +25,12 @@ static void widen_row(void *to, const void *x, int n, int n_padded)
     for (; i < n_padded; i++) ((float *)to)[i] = 0;
 }
 
+// a step is two values of k
+static float peak_bf16(int rounds)
+{
+    return peak_product(2 * rounds);
+}
+
 // clang-format off
 #define GEMM_F32(kernel_name, kernel_isa)                                                          \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_F32, .x_type = DTYPE_F32,              \
@@ -34,6 +40,6 @@ static void widen_row(void *to, const void *x, int n, int n_padded)
 #define GEMM_BF16(kernel_name, kernel_isa)                                                         \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_BF16, .x_type = DTYPE_F32,             \
       .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 2, .tile = tile_bf16,                            \
-      .pack = pack_bf16, .pack_x = widen_row, .peak = peak_product }
+      .pack = pack_bf16, .pack_x = widen_row, .peak = peak_bf16 }
 // clang-format on
 #endif

@@ -68,9 +68,26 @@ VEC_INLINE void add_step(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM
     add_products(c, x, at + sizeof(float), w, rows, vectors);
 }
 
-#define GROUP 16  // steps between prefetches of x: a line of quanta, or two
-#define QUARTER 4 // steps between prefetches of panels
-#define SOON 64   // steps from a prefetch of x, y and c to its use
+#define QUARTER 4  // steps between prefetches of panels
+#define FEW_ROWS 2 // of a tile
+
+// c += QUARTER steps from s on
+VEC_INLINE void add_quarter(vf c[GEMM_ROWS][GEMM_VECTORS], const char *const x[GEMM_ROWS],
+                            const char *panel, size_t s, const int rows, const int vectors,
+                            const enum product product)
+{
+    // few rows wait for the panel alone: the less there is to do, the more is under way
+    if (rows <= FEW_ROWS && rows < GEMM_ROWS) {
+        VEC_UNROLL
+        for (size_t i = 0; i < QUARTER; i++) add_step(c, x, panel, s + i, rows, vectors, product);
+        return;
+    }
+    VEC_ROLL
+    for (size_t i = 0; i < QUARTER; i++) add_step(c, x, panel, s + i, rows, vectors, product);
+}
+
+#define GROUP 16 // steps between prefetches of x: a line of quanta, or two
+#define SOON 64  // steps from a prefetch of x, y and c to its use
 // lines of c for each group of them
 #define C_LINES \
     (GEMM_ROWS * GEMM_COLS * (int)sizeof(float) / CACHE_LINE + SOON / GROUP - 1) / (SOON / GROUP)
@@ -139,9 +156,7 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
         for (size_t s = 0; s < GROUP; s += QUARTER) {
             for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
                 __builtin_prefetch(ahead, 0, 2);
-            VEC_ROLL
-            for (size_t i = 0; i < QUARTER; i++)
-                add_step(c, x, panel, s + i, rows, vectors, product);
+            add_quarter(c, x, panel, s, rows, vectors, product);
         }
         panel += GROUP * GEMM_COLS * sizeof(float);
         VEC_UNROLL

@@ -266,12 +266,13 @@ static int quarters_left_out(const gemm_job *job, int panel)
     return 4 - gemm_quarters(job->k->nr, pi0_panel_place(job->k, job->w, panel).cols);
 }
 
-// tiles by which all take less time than their count: only the last two panels may be narrow
+// tiles by which all take less time than their count: only the last three panels may be narrow
 static int narrow_tiles(const gemm_job *job, int n_threads)
 {
+    int quarters = 0;
     if (job->panels <= n_threads) return 0;
-    const int quarters =
-        quarters_left_out(job, job->panels - 1) + quarters_left_out(job, job->panels - 2);
+    for (int i = 1; i <= 3 && i <= job->panels; i++)
+        quarters += quarters_left_out(job, job->panels - i);
     return job->tiles * quarters / 4;
 }
 

@@ -16,12 +16,13 @@ int pi0_panel_count(const gemm_kernel *k, const weight *w)
     return n;
 }
 
-// columns that a part's last panel takes from the one before
-static int moved_columns(const gemm_kernel *k, const weight *w, int part)
+// a part's last panels that are a quarter short
+static int short_panels(const gemm_kernel *k, const weight *w, int part)
 {
-    const int rows = w->part[part].rows, last = rows % k->nr;
     if (w->kind == WEIGHT_GEGLU || k->nr < GEMM_WIDE) return 0;
-    return rows > k->nr && last > 0 && last <= k->nr / 4 ? k->nr / 4 : 0;
+    const int n = part_panels(k, w, part);
+    const int quarters = (n * k->nr - w->part[part].rows) / (k->nr / 4);
+    return quarters < n ? quarters : n;
 }
 
 // a panel's first column in its part; the part's end, for the one behind the last
@@ -29,7 +30,8 @@ static int panel_begin(const gemm_kernel *k, const weight *w, int part, int pane
 {
     const int n = part_panels(k, w, part), begin = panel * panel_cols(k, w);
     if (panel == n) return w->part[part].rows;
-    return panel == n - 1 ? begin - moved_columns(k, w, part) : begin;
+    const int shorter = panel - (n - short_panels(k, w, part)); // of those before it
+    return shorter > 0 ? begin - shorter * (k->nr / 4) : begin;
 }
 
 panel_place pi0_panel_place(const gemm_kernel *k, const weight *w, int panel)

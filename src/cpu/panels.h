@@ -2,8 +2,8 @@
 /* panels.h - the packed form of a weight: panel after panel, each part, or pair of gate and up, cut
  * into panels of its own, so that a panel's columns end in one matrix.
  *
- * Panels are whole but for a part's last. Should that have a quarter of a panel or less, too few
- * for a kernel to be busy with, it takes a quarter from the one before. */
+ * Panels are whole but for a part's last. What these lack is shared, a quarter of a panel each:
+ * with half a panel or less a kernel is not busy. */
 #ifndef PI0_PANELS_H
 #define PI0_PANELS_H
 #include "cpu/kern.h"

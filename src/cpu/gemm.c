@@ -149,8 +149,9 @@ typedef struct gemm_block {
     int tile0, tile1;   // tiles of rows
     int lo, hi;         // the thread's share of panels * tiles
     int k_block;
-    float *sums; // [panel1 - panel0][tile1 - tile0][mr][nr], or of one tile
-    char *x;     // converted rows, or NULL
+    float *sums;   // [panel1 - panel0][tile1 - tile0][mr][nr], or of one tile
+    char *x;       // converted rows, or NULL
+    gemm_end late; // of the tile before, if its c is not NULL
 } gemm_block;
 
 static size_t x_stride_of(const gemm_job *job)
@@ -198,7 +199,7 @@ static float *sums_of(const gemm_job *job, const gemm_block *b, int panel, int i
 }
 
 // tiles [lo, hi) of rows of one panel; meanwhile what is at `next` is fetched
-static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int lo, int hi,
+static void run_panel(const gemm_job *job, gemm_block *b, int panel, int lo, int hi,
                       const char *next)
 {
     const gemm_kernel *k = job->k;
@@ -231,11 +232,17 @@ static void run_panel(const gemm_job *job, const gemm_block *b, int panel, int l
         t.x = x_of(job, b, row);
         t.x_next = x_of(job, b, tile_row(job, i + 1 < hi ? i + 1 : lo));
         t.c = sums_of(job, b, panel, i);
+        t.late = b->late.c ? &b->late : NULL;
         t.c_next = job->n_blocks > 1 ? t.c + k->mr * k->nr : NULL;
         end.y = y + (size_t)row * y_stride;
         const bool fetch = i >= hi - fetchers && t.ahead < next + (size_t)lines * LINE;
         t.ahead_lines = fetch ? ahead_lines : 0;
         k->tile(&t);
+        b->late.c = NULL;
+        if (last && !gemm_ends_in_registers(&end, k->nr)) {
+            b->late = end;
+            b->late.c = t.c;
+        }
         t.ahead += (size_t)(t.ahead_lines * fetches) * LINE;
     }
 }
@@ -297,6 +304,7 @@ static void run_share(void *arg, int thread, int n_threads)
             run_block(job, &b);
         }
     }
+    if (b.late.c) job->k->end(&b.late);
 }
 
 void pi0_gemm(pool *threads, const gemm_kernel *k, const mat *y, int n, mat x, const weight *w,

@@ -22,6 +22,7 @@ enum gemm_end_op {
 // one tile's end; pointers are those of the tile's first row and column
 typedef struct gemm_end {
     enum gemm_end_op op;
+    const float *c;              // the sums, [mr][nr], unless it happens in registers
     const float *bias, *bias_up; // NULL: none
     const float *gate;           // NULL: 1
     void *y;
@@ -33,19 +34,28 @@ typedef struct gemm_end {
 // one tile's sums. An element is summed in the order of k by one accumulator, whatever the tile's
 // height and the blocks of k: its value depends on its row of x and its column of w alone.
 typedef struct gemm_tile {
-    float *c;            // [mr][nr], 64-byte aligned: the sums, unless there is an end
-    const gemm_end *end; // what becomes of them, with the tile's rows; or NULL
-    const void *x;       // first row, as x_type, k padded to whole steps
-    size_t x_stride;     // bytes from one row to the next
-    const void *panel;   // packed weights, `steps` steps
-    int rows, cols;      // 1..mr, 1..nr: so many sums are wanted, others may be left out
-    int steps;           // groups of k_step values of k
-    bool more;           // c already holds the sums over smaller k
-    const void *x_next;  // rows that will be read next, at the same stride
-    const char *ahead;   // memory that will be read later, so many cache lines of it for every 4
-    int ahead_lines;     // steps (of whole 16). Both are only prefetched: any address will do
-    const float *c_next; // sums that will be wanted next, or NULL
+    float *c;             // [mr][nr], 64-byte aligned: the sums, unless they end in registers
+    const gemm_end *end;  // what will become of them, with the tile's rows; or NULL
+    const gemm_end *late; // what becomes of the tile before, whose sums are in memory (its c may be
+                          // this one's): it ends by the way; or NULL
+    const void *x;        // first row, as x_type, k padded to whole steps
+    size_t x_stride;      // bytes from one row to the next
+    const void *panel;    // packed weights, `steps` steps
+    int rows, cols;       // 1..mr, 1..nr: so many sums are wanted, others may be left out
+    int steps;            // groups of k_step values of k
+    bool more;            // c already holds the sums over smaller k
+    const void *x_next;   // rows that will be read next, at the same stride
+    const char *ahead;    // memory that will be read later, so many cache lines of it for every 4
+    int ahead_lines;      // steps (of whole 16). Both are only prefetched: any address will do
+    const float *c_next;  // sums that will be wanted next, or NULL
 } gemm_tile;
+
+// whether a tile of nr columns ends in registers: a whole one without activation. Others leave
+// their sums in c, and end while the next tile multiplies, or by the kernel's `end`
+static inline bool gemm_ends_in_registers(const gemm_end *e, int nr)
+{
+    return e->cols == nr && (e->op == GEMM_STORE || e->op == GEMM_ADD);
+}
 
 #define GEMM_WIDE 64
 
@@ -65,6 +75,7 @@ typedef struct gemm_kernel {
     int mr, nr;   // rows of a tile, columns of a panel (a multiple of 16)
     int k_step;   // values of k that lie together in a panel: [k / k_step][nr][k_step]
     void (*tile)(const gemm_tile *t);
+    void (*end)(const gemm_end *e); // of a tile whose sums are in memory
     // columns [column, column + n) of a panel from the n rows of w; zeros where w has fewer
     void (*pack)(void *panel, int nr, int column, int n, const tensor_view *w);
     // one row of x: n values of `type` to x_type, zeros up to n_padded

@@ -3,10 +3,12 @@
 #if defined(__x86_64__)
 #include "cpu/vec_avx512.h"
 
-// 24 of the 32 registers hold sums, 4 weights, 1 an element of x
+// 24 of the 32 registers hold sums, 4 weights, 1 an element of x; between two groups of steps 8 are
+// free, enough for a vector of GELU
 #define GEMM_ROWS 6
 #define GEMM_VECTORS 4
 #define GEMM_DOT
+#define GEMM_LATE
 
 VEC_INLINE vf gemm_dot(vf c, vf x, vf w)
 {
@@ -30,6 +32,7 @@ const gemm_kernel pi0_gemm_bf16_avx512bf16 = {
     .nr = GEMM_COLS,
     .k_step = 2,
     .tile = tile,
+    .end = end_tile,
     .pack = pack_bf16,
     .pack_x = pi0_pack_row,
     .peak = peak_product,

@@ -3,7 +3,8 @@
  *
  * The file that includes it chooses the tile: GEMM_ROWS rows of GEMM_VECTORS vectors, whose sums
  * stay in registers. Where there are products of bf16 it also defines GEMM_DOT and gemm_dot(c, x,
- * w), c + x0 w0 + x1 w1 on the pairs of bf16 that lie in each quantum of four bytes. */
+ * w), c + x0 w0 + x1 w1 on the pairs of bf16 that lie in each quantum of four bytes; and GEMM_LATE,
+ * if registers are left to end the tile before meanwhile. */
 #ifndef PI0_KERN_GEMM_BODY_H
 #define PI0_KERN_GEMM_BODY_H
 #include "cpu/kern.h"
@@ -149,9 +150,11 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
         for (int v = 0; v < vectors; v++)
             c[r][v] = t->more ? v_load(t->c + r * GEMM_COLS + v * VL) : v_set1(0);
     }
+    late_end late = late_of(t->late);
     int left = t->steps;
     for (; left >= GROUP; left -= GROUP) {
         fetch_soon(&wanted, left, rows, product);
+        if (late.row < late.rows) end_next_vector(&late);
         // multiply, and fetch the next panel bit by bit
         for (size_t s = 0; s < GROUP; s += QUARTER) {
             for (int i = 0; i < t->ahead_lines; i++, ahead += CACHE_LINE)
@@ -163,7 +166,8 @@ VEC_INLINE void tile_rows(const gemm_tile *t, const int rows, const int vectors,
         for (int r = 0; r < rows; r++) x[r] += GROUP * x_step(product);
     }
     for (size_t s = 0; s < (size_t)left; s++) add_step(c, x, panel, s, rows, vectors, product);
-    if (vectors == GEMM_VECTORS && ends_in_registers(t->end)) {
+    while (late.row < late.rows) end_next_vector(&late);
+    if (vectors == GEMM_VECTORS && t->end && gemm_ends_in_registers(t->end, GEMM_COLS)) {
         end_in_registers(c, t->end, rows);
         return;
     }
@@ -193,12 +197,12 @@ VEC_INLINE void tile_columns(const gemm_tile *t, const int vectors, const enum p
 
 VEC_INLINE void tile_product(const gemm_tile *t, const enum product product)
 {
+    if (t->late && late_of(t->late).rows == 0) end_tile(t->late);
     switch (gemm_quarters(GEMM_COLS, t->cols)) {
     case 2: tile_columns(t, GEMM_VECTORS / 2, product); break;
     case 3: tile_columns(t, GEMM_VECTORS / 4 * 3, product); break;
     default: tile_columns(t, GEMM_VECTORS, product);
     }
-    if (t->end && !ends_in_registers(t->end)) end_tile(t->c, t->end);
 }
 
 // the products of one full tile, again and again, without memory

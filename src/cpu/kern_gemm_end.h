@@ -55,10 +55,11 @@ VEC_INLINE void end_row(const float *c, char *y, const end_columns *k, const int
 }
 
 // columns [j, j + (n - 1) * VL + lanes) of all rows of a tile
-VEC_INLINE void end_rows(const float *c, const gemm_end *e, int j, const int n, int lanes,
+VEC_INLINE void end_rows(const gemm_end *e, int j, const int n, int lanes,
                          const enum gemm_end_op op, const dtype type)
 {
     const vf zero = v_set1(0), one = v_set1(1);
+    const float *c = e->c;
     end_columns k;
     VEC_EACH k.bias[i] = e->bias ? v_load_n(e->bias + j + i * VL, lanes) : zero;
     VEC_EACH k.bias_up[i] = e->bias_up ? v_load_n(e->bias_up + j + i * VL, lanes) : zero;
@@ -68,42 +69,90 @@ VEC_INLINE void end_rows(const float *c, const gemm_end *e, int j, const int n, 
         end_row(c + j, y, &k, n, lanes, op, type);
 }
 
-VEC_INLINE void end_op(const float *c, const gemm_end *e, const enum gemm_end_op op,
-                       const dtype type)
+VEC_INLINE void end_op(const gemm_end *e, const enum gemm_end_op op, const dtype type)
 {
     // the vectors of a whole tile together
     const int n = op == GEMM_GEGLU ? GEMM_VECTORS / 2 : GEMM_VECTORS;
     if (e->cols == n * VL) {
-        end_rows(c, e, 0, n, VL, op, type);
+        end_rows(e, 0, n, VL, op, type);
         return;
     }
     for (int j = 0; j < e->cols; j += VL) {
         const int left = e->cols - j;
-        end_rows(c, e, j, 1, left < VL ? left : VL, op, type);
+        end_rows(e, j, 1, left < VL ? left : VL, op, type);
     }
 }
 
-VEC_INLINE void end_type(const float *c, const gemm_end *e, const dtype type)
+VEC_INLINE void end_type(const gemm_end *e, const dtype type)
 {
     switch (e->op) {
-    case GEMM_STORE: end_op(c, e, GEMM_STORE, type); break;
-    case GEMM_GELU: end_op(c, e, GEMM_GELU, type); break;
-    case GEMM_SILU: end_op(c, e, GEMM_SILU, type); break;
-    case GEMM_GEGLU: end_op(c, e, GEMM_GEGLU, type); break;
-    case GEMM_ADD: end_op(c, e, GEMM_ADD, type); break;
+    case GEMM_STORE: end_op(e, GEMM_STORE, type); break;
+    case GEMM_GELU: end_op(e, GEMM_GELU, type); break;
+    case GEMM_SILU: end_op(e, GEMM_SILU, type); break;
+    case GEMM_GEGLU: end_op(e, GEMM_GEGLU, type); break;
+    case GEMM_ADD: end_op(e, GEMM_ADD, type); break;
     }
 }
 
 // the end of a tile whose sums are in memory
-static void end_tile(const float *c, const gemm_end *e)
+static void end_tile(const gemm_end *e)
 {
     if (e->type == DTYPE_BF16)
-        end_type(c, e, DTYPE_BF16);
+        end_type(e, DTYPE_BF16);
     else
-        end_type(c, e, DTYPE_F32);
+        end_type(e, DTYPE_F32);
 }
 
-// the same of whole rows whose sums are in registers
+/* ---- the end of the tile before, while this one multiplies ---- */
+
+// An activation is a chain of operations, most of them on units that products leave idle. One
+// vector at a time, among the products, so that neither waits for the other.
+typedef struct late_end {
+    const gemm_end *e;
+    int row, col, rows; // the next vector's; rows to end
+} late_end;
+
+// activations of whole vectors that go on as bf16, where the kernel has registers left for them
+VEC_INLINE late_end late_of(const gemm_end *e)
+{
+    late_end l = { e, 0, 0, 0 };
+#if defined(GEMM_LATE)
+    if (!e || e->type != DTYPE_BF16 || e->cols % VL != 0) return l;
+    if (e->op == GEMM_GELU || e->op == GEMM_GEGLU) l.rows = e->rows;
+#endif
+    return l;
+}
+
+VEC_INLINE void end_vector(const late_end *l, const enum gemm_end_op op)
+{
+    const gemm_end *e = l->e;
+    const float *c = e->c + l->row * GEMM_COLS + l->col;
+    vf v = v_load(c);
+    if (e->bias) v = v_add(v, v_load(e->bias + l->col));
+    gelu(&v, 1, false);
+    if (op == GEMM_GEGLU) {
+        VEC_FORGET; // or it would wait in a register that the products need
+        vf up = v_load(c + GEMM_COLS / 2);
+        if (e->bias_up) up = v_add(up, v_load(e->bias_up + l->col));
+        v = v_mul(v, up);
+    }
+    v_store_bf16((uint16_t *)e->y + (size_t)l->row * e->ld + l->col, v);
+}
+
+VEC_INLINE void end_next_vector(late_end *l)
+{
+    if (l->e->op == GEMM_GELU)
+        end_vector(l, GEMM_GELU);
+    else
+        end_vector(l, GEMM_GEGLU);
+    l->col += VL;
+    if (l->col < l->e->cols) return;
+    l->col = 0;
+    l->row++;
+}
+
+/* ---- in registers ---- */
+
 VEC_INLINE void end_sums(vf c[GEMM_ROWS][GEMM_VECTORS], const gemm_end *e, const int rows,
                          const enum gemm_end_op op, const dtype type)
 {
@@ -120,12 +169,6 @@ VEC_INLINE void end_sums(vf c[GEMM_ROWS][GEMM_VECTORS], const gemm_end *e, const
             v_put_n(y, type, v * VL, sum, VL);
         }
     }
-}
-
-// whole rows and nothing but sums
-VEC_INLINE bool ends_in_registers(const gemm_end *e)
-{
-    return e && e->cols == GEMM_COLS && (e->op == GEMM_STORE || e->op == GEMM_ADD);
 }
 
 VEC_INLINE void end_in_registers(vf c[GEMM_ROWS][GEMM_VECTORS], const gemm_end *e, const int rows)

@@ -34,12 +34,12 @@ static float peak_bf16(int rounds)
 // clang-format off
 #define GEMM_F32(kernel_name, kernel_isa)                                                          \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_F32, .x_type = DTYPE_F32,              \
-      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 1, .tile = tile_f32,                             \
+      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 1, .tile = tile_f32, .end = end_tile,            \
       .pack = pack_f32, .pack_x = NULL, .peak = peak_product }
 
 #define GEMM_BF16(kernel_name, kernel_isa)                                                         \
     { .name = kernel_name, .isa = kernel_isa, .type = DTYPE_BF16, .x_type = DTYPE_F32,             \
-      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 2, .tile = tile_bf16,                            \
+      .mr = GEMM_ROWS, .nr = GEMM_COLS, .k_step = 2, .tile = tile_bf16, .end = end_tile,           \
       .pack = pack_bf16, .pack_x = widen_row, .peak = peak_bf16 }
 // clang-format on
 #endif

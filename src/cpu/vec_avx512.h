@@ -12,6 +12,7 @@
  *   v_sum, v_largest  over the lanes, in a fixed order
  *   v_split, v_join   x = whole + fraction, |fraction| <= 1/2; p * 2^whole, 0 where x < -126, for
  *                     x <= 127; with VEC_JOIN_SATURATES for all, infinity where it overflows
+ *   v_rough_exp2(x)   2^x to 2^-15, if there is VEC_ROUGH_EXP2; at its ends as v_join's
  *   v_pair(p)         p[0] p[1] p[0] p[1] ...
  *   v_zip(a, b)       a0 b0 a1 b1 ...: the lower halves of a and b interleaved
  *   v_pair_sum(a)     a0+a1, a2+a3, ... in the lower half
@@ -176,6 +177,48 @@ VEC_INLINE vf v_join(vf p, vf whole, vf x)
     (void)x;
     return _mm512_scalef_ps(p, whole);
 }
+
+#if defined(__AVX512BF16__)
+/* 2^x by 32 chords from one power of two to the next, at f: at[i] + slope[i] (f - i / 32). They are
+ * the minimax ones, 0.99997068 and 0.70068821 times 2^(i / 32). Finding the chord costs no
+ * multiplication, and permutations have a unit of their own beside products (Zen 5). */
+#define VEC_CHORDS 5 // bits
+_Alignas(64) static const float vec_chord_at[1 << VEC_CHORDS] = {
+    0x1.fffc28p-1f, 0x1.059916p+0f, 0x1.0b5386p+0f, 0x1.112e1p+0f,  0x1.17296cp+0f, 0x1.1d464ep+0f,
+    0x1.238576p+0f, 0x1.29e7a2p+0f, 0x1.306d98p+0f, 0x1.37181ep+0f, 0x1.3de802p+0f, 0x1.44de16p+0f,
+    0x1.4bfb3p+0f,  0x1.53402ap+0f, 0x1.5aade4p+0f, 0x1.624542p+0f, 0x1.6a072ep+0f, 0x1.71f498p+0f,
+    0x1.7a0e7p+0f,  0x1.8255b4p+0f, 0x1.8acb5ep+0f, 0x1.937074p+0f, 0x1.9c46p+0f,   0x1.a54d12p+0f,
+    0x1.ae86bep+0f, 0x1.b7f422p+0f, 0x1.c1965ep+0f, 0x1.cb6e9ap+0f, 0x1.d57e08p+0f, 0x1.dfc5dap+0f,
+    0x1.ea474cp+0f, 0x1.f503a2p+0f,
+};
+_Alignas(64) static const float vec_chord_slope[1 << VEC_CHORDS] = {
+    0x1.66c09ap-1f, 0x1.6e9ba6p-1f, 0x1.76a2bcp-1f, 0x1.7ed6d2p-1f, 0x1.8738e4p-1f, 0x1.8fc9f4p-1f,
+    0x1.988b0ap-1f, 0x1.a17d32p-1f, 0x1.aaa18p-1f,  0x1.b3f90ep-1f, 0x1.bd84fap-1f, 0x1.c74668p-1f,
+    0x1.d13e88p-1f, 0x1.db6e88p-1f, 0x1.e5d7a6p-1f, 0x1.f07b1ep-1f, 0x1.fb5a3ap-1f, 0x1.033b24p+0f,
+    0x1.08e84ep+0f, 0x1.0eb54ap+0f, 0x1.14a2cap+0f, 0x1.1ab184p+0f, 0x1.20e234p+0f, 0x1.273596p+0f,
+    0x1.2dac7p+0f,  0x1.344784p+0f, 0x1.3b07a2p+0f, 0x1.41ed96p+0f, 0x1.48fa34p+0f, 0x1.502e58p+0f,
+    0x1.578adep+0f, 0x1.5f10a6p+0f,
+};
+
+VEC_INLINE vf v_of_chord(const float *table, __m512i chord)
+{
+    __asm__ volatile("" : "+r"(table)); // or tables would take registers from a loop's products
+    return _mm512_permutex2var_ps(v_load(table), chord, v_load(table + VL));
+}
+
+#define VEC_ROUGH_EXP2
+VEC_INLINE vf v_rough_exp2(vf x)
+{
+    enum { DOWN = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC };
+    // x down to a whole chord, whose number is in the lowest bits
+    const vf magic = _mm512_set1_ps(0x1.8p23f / (1 << VEC_CHORDS));
+    const __m512i chord = _mm512_castps_si512(_mm512_add_round_ps(x, magic, DOWN));
+    const vf slope = v_of_chord(vec_chord_slope, chord), at = v_of_chord(vec_chord_at, chord);
+    // what is left of x, 0 for infinities; last, because products leave few registers
+    const vf left = _mm512_reduce_ps(x, VEC_CHORDS << 4 | DOWN);
+    return _mm512_scalef_ps(v_fma(slope, left, at), x);
+}
+#endif
 
 VEC_INLINE vf v_pair(const float *p)
 {

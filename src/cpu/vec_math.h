@@ -62,11 +62,17 @@ VEC_INLINE void v_put_n(void *row, dtype type, int i, vf a, int n)
 /* 2^x for x <= 127, or any x with VEC_JOIN_SATURATES: 0 below -126 (c, avx2) or where it underflows
  * (avx512), 0 for -inf, NaN for NaN. The polynomial is the minimax one for 2^f, |f| <= 1/2, with
  * 2^0 = 1 exactly; its relative error is 2^-28.9 (exact) or 2^-18.4, enough for a value that will
- * be rounded to bf16 (2^-8). Exact, with its roundings, measured on every 37th float: at most 0.95
- * ulp, 1.21 without FMA. */
+ * be rounded to bf16 (2^-8), as 2^-15 is, where there is VEC_ROUGH_EXP2. Exact, with its roundings,
+ * measured on every 37th float: at most 0.95 ulp, 1.21 without FMA. */
 VEC_INLINE void v_exp2_each(vf *x, const int n, const bool exact)
 {
     vf f[VEC_MOST], p[VEC_MOST], whole[VEC_MOST];
+#if defined(VEC_ROUGH_EXP2)
+    if (!exact) {
+        VEC_EACH x[i] = v_rough_exp2(x[i]);
+        return;
+    }
+#endif
     VEC_EACH whole[i] = v_split(x[i], &f[i]);
     if (exact) {
         VEC_EACH p[i] = v_fma(v_set1(0x1.41fbbcp-13f), f[i], v_set1(0x1.5f3e52p-10f));

@@ -35,6 +35,7 @@ mutants: ## break one thing at a time in a copy: a test must fail for each; ONLY
 	@sh scripts/mutants.sh $(ONLY)
 
 bench: build ## a checkpoint of the true size (6.5 GB, once), timed
+	@mkdir -p build/bench
 	@[ -f build/bench/pi0/model.safetensors ] || build/release/pi0 synth --size pi0 build/bench/pi0
 	@build/release/pi0 bench --model build/bench/pi0
 	@build/release/pi0 bench --model build/bench/pi0 --gemm --reps 3
